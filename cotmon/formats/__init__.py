@@ -1,0 +1,22 @@
+"""Files to transcripts. One file a format, found by its name; `read()` is the door.
+
+A format is a module here that defines `FORMAT` (shape: `_contract.Format`). The highest
+`sniff` reads the file; names and endings decide nothing. Formats that are known by name but
+not read yet are recognised in `_unread.py`. The README beside this file says per format
+where reasoning, calls, observations and sub-agents live.
+"""
+
+from cotmon.formats._contract import FORMATS, Format
+from cotmon.formats._file import LogFile
+from cotmon.formats._reading import Options, find_files, read, read_file, recognise
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "LogFile",
+    "Options",
+    "find_files",
+    "read",
+    "read_file",
+    "recognise",
+]

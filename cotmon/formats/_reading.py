@@ -1,0 +1,151 @@
+"""The door: paths to transcripts, every file recognised by content, every refusal said."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotmon.errors import FormatError, UnreadFormatError
+from cotmon.formats._contract import FORMATS, Format
+from cotmon.formats._file import LogFile
+from cotmon.formats._unread import name_of_unread
+from cotmon.records import Refusal, Transcript
+
+_MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user can ask of reading.
+
+    Attributes:
+        format: read as this format instead of sniffing; None sniffs.
+        map: field names for the generic reader (`role`, `content`, …).
+    """
+
+    format: str | None = None
+    map: dict[str, str] | None = None
+
+
+def read(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    options: Options = Options(),
+) -> Iterator[Transcript | Refusal]:
+    """Streams the transcripts of files, folders, globs and `-` (standard input).
+
+    A file that cannot be read gives a `Refusal` and the rest is still read.
+    """
+    names = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    for found in find_files(names):
+        if isinstance(found, Refusal):
+            yield found
+        else:
+            yield from read_file(found, options)
+
+
+def find_files(names: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Refusal | None]:
+    """The files under these names, each once, sorted within folders; None is standard input."""
+    seen: set[str] = set()
+    for name in map(os.fspath, names):
+        for item in _expand(name):
+            if isinstance(item, Path):
+                real = os.path.realpath(item)
+                if real in seen:
+                    continue
+                seen.add(real)
+            yield item
+
+
+def _expand(name: str) -> Iterator[Path | Refusal | None]:
+    path = Path(name)
+    if name == "-":
+        yield None
+    elif path.is_dir():
+        yield from _walk(name)
+    elif path.exists() or path.is_symlink():
+        yield path
+    elif _MAGIC & set(name):
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            yield Refusal(file=name, reason="no file matches this pattern")
+        for match in matches:
+            yield from _walk(match) if Path(match).is_dir() else iter([Path(match)])
+    else:
+        yield Refusal(file=name, reason="there is no such file or folder")
+
+
+def _walk(folder: str) -> Iterator[Path | Refusal]:
+    """Files below a folder, hidden ones left out; links to folders are not followed."""
+    errors: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        while errors:
+            yield _not_opened(errors.pop())
+        for file in sorted(f for f in files if not f.startswith(".")):
+            yield Path(root, file)
+    while errors:
+        yield _not_opened(errors.pop())
+
+
+def _not_opened(error: OSError) -> Refusal:
+    return Refusal(file=str(error.filename), reason=f"cannot be opened: {error.strerror}")
+
+
+def read_file(path: Path | None, options: Options) -> Iterator[Transcript | Refusal]:
+    """The transcripts of one file; whatever goes wrong becomes a `Refusal`."""
+    file = LogFile(path, options.map)
+    name: str | None = None
+    try:
+        name, chosen = recognise(file, options.format)
+        yield from chosen.read(file)
+    except UnreadFormatError as error:
+        yield Refusal(file=file.name, reason=error.reason, line=error.line, format=name)
+    except FormatError as error:
+        yield Refusal(file=file.name, reason=error.reason, line=error.line, format=name)
+    except OSError as error:
+        yield Refusal(file=file.name, reason=f"cannot be opened: {error.strerror or error}")
+    except RecursionError:
+        yield Refusal(file=file.name, reason="nested too deep to read", format=name)
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        # A reader met a shape it did not expect: a broken log, said with the reader's name.
+        reason = f"is broken in a way the reader did not expect: {type(error).__name__}: {error}"
+        yield Refusal(file=file.name, reason=reason, format=name)
+
+
+def recognise(file: LogFile, asked: str | None = None) -> tuple[str, Format]:
+    """The format that reads this file, by content.
+
+    Raises:
+        UnreadFormatError: the format is known by name and has no reader yet.
+        FormatError: nothing recognises it, or two claim it alike.
+    """
+    if asked is not None:
+        return asked, FORMATS.load(asked)
+    if file.kind == "empty":
+        raise FormatError("the file is empty")
+    if file.kind == "binary":
+        raise FormatError("binary data, not a log of any format that cotmon knows")
+    claims = {name: FORMATS.load(name).sniff(file) for name in FORMATS.names()}
+    best = max(claims.values())
+    unread = name_of_unread(file)
+    if unread is not None and unread.strength >= best:
+        raise UnreadFormatError(f"this is {unread.title}; not read yet")
+    winners = [name for name, claim in claims.items() if claim == best]
+    if best == 0:
+        raise FormatError(_unknown(file))
+    if len(winners) > 1:
+        raise FormatError(f"could be {' or '.join(winners)}; choose one with --format")
+    return winners[0], FORMATS.load(winners[0])
+
+
+def _unknown(file: LogFile) -> str:
+    first = file.first
+    if isinstance(first, dict):
+        keys = ", ".join(list(map(str, first))[:12])
+        return f"no known format; its first object has the keys: {keys}. Try --map role=…,content=…"
+    if file.kind == "text":
+        return "plain text, not a log of any format that cotmon knows"
+    return "no known format"

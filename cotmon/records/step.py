@@ -1,0 +1,54 @@
+"""The unit that is scored: an exact slice of a message, with a stable address."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from cotmon.records.transcript import Channel, Provenance
+
+ADDRESS = re.compile(r"^\[?M(\d+)\.(\d+)\]?$")
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence, action, observation or brief part.
+
+    Attributes:
+        id: `{message id}#{k}`, k from 0.
+        address: shown form, `M22.3`: the turn's ordinal, then the step's within that turn.
+        index: 0-based place in the transcript.
+        turn, message_id, module, parent, branch, channel, provenance: of its message.
+        start, end: code points of the message's text.
+        text: that slice.
+        tool: name of the called tool, on actions.
+        answers: id of the call, on actions and observations.
+    """
+
+    id: str
+    address: str
+    index: int
+    turn: str
+    message_id: str
+    module: str
+    channel: Channel
+    start: int
+    end: int
+    text: str
+    parent: str | None = None
+    branch: str | None = None
+    provenance: Provenance | None = None
+    tool: str | None = None
+    answers: str | None = None
+
+
+def parse_address(text: str) -> str:
+    """`M22.3` from `M22.3`, `[M22.3]`, `m22.3`.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    match = ADDRESS.match(text.strip().upper())
+    if match is None:
+        raise ValueError(f"{text!r} is no step address; one looks like [M22.3]")
+    return f"M{match[1]}.{match[2]}"
