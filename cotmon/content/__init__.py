@@ -1,1 +1,23 @@
-"""."""
+"""Content folders to objects: monitors, their cases, and sets of monitors."""
+
+from cotmon.content._places import Place, places, project_folder
+from cotmon.content.cases import Case, read_cases
+from cotmon.content.monitors import Manifest, MonitorFolder, find_monitor, find_monitors
+from cotmon.content.sets import Budget, MonitorSet, find_set, find_sets, members
+
+__all__ = [
+    "Budget",
+    "Case",
+    "Manifest",
+    "MonitorFolder",
+    "MonitorSet",
+    "Place",
+    "find_monitor",
+    "find_monitors",
+    "find_set",
+    "find_sets",
+    "members",
+    "places",
+    "project_folder",
+    "read_cases",
+]

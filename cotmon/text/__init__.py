@@ -1,1 +1,1 @@
-"""."""
+"""Pure functions on strings: Unicode classes, skeletons, canonical form, display."""
