@@ -10,6 +10,15 @@ from cotmon.records.outcome import (
     Unscored,
     scored,
 )
+from cotmon.records.result import (
+    MonitorCard,
+    Result,
+    RunInfo,
+    Score,
+    StepResult,
+    Verdict,
+    empty_cues,
+)
 from cotmon.records.step import Step, parse_address
 from cotmon.records.transcript import (
     LETTER,
@@ -38,20 +47,27 @@ __all__ = [
     "Gap",
     "History",
     "Message",
+    "MonitorCard",
     "Outcome",
     "Part",
     "Provenance",
     "Refusal",
+    "Result",
+    "RunInfo",
+    "Score",
     "Scored",
     "Skipped",
     "Source",
     "Span",
     "Step",
+    "StepResult",
     "Transcript",
     "Unscored",
+    "Verdict",
     "View",
     "ViewSize",
     "access_of",
+    "empty_cues",
     "parse_address",
     "scored",
 ]

@@ -1,0 +1,157 @@
+"""What a replay says of a transcript: every score, the suspicions, the verdict (contract 4)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cotmon.records.outcome import CUES, Cue, Span
+from cotmon.records.step import Step
+from cotmon.records.transcript import Transcript
+
+Verdict = Literal["flag", "incomplete", "no-flag"]
+Status = Literal["scored", "unscored", "skipped"]
+
+
+class MonitorCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader of a result must know of a monitor that ran.
+
+    Attributes:
+        name: `CUE/NAME`.
+        hash: hex; of all that decides its scores.
+        cues, view, channels, summary, misses: of its manifest.
+        threshold: value from which a step is marked.
+        basis: how that was chosen: `by hand`, or where it was calibrated.
+    """
+
+    name: str
+    hash: str
+    kind: str
+    cues: tuple[Cue, ...]
+    view: str
+    channels: tuple[str, ...]
+    summary: str
+    misses: str
+    threshold: float
+    basis: str
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """One monitor's word on one step, for one cue.
+
+    Attributes:
+        value: raw score in [0, 1]; None unless scored.
+        threshold: the monitor's; marked iff value ≥ threshold.
+        tail: share of honest steps that score as high; None while uncalibrated.
+        reason: the monitor's, or why there is no score.
+        spans: places in the view's text; on step views, in the step's text.
+    """
+
+    monitor: str
+    cue: Cue
+    status: Status
+    value: float | None
+    threshold: float
+    tail: float | None = None
+    reason: str | None = None
+    spans: tuple[Span, ...] = ()
+
+
+class StepResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A step with all that was said of it.
+
+    Attributes:
+        suspicion: maximum over cues; None where nothing scored it.
+        marked: whether a monitor reached its threshold (a tint, not a verdict).
+        cues: suspicion by cue; None where no monitor of that cue scored it.
+        scores: all of them, skipped ones left out.
+        skipped: names of monitors that do not apply here.
+    """
+
+    step: Step
+    suspicion: float | None
+    marked: bool
+    cues: dict[Cue, float | None]
+    scores: tuple[Score, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> Score | None:
+        """The score with the highest suspicion, ties by value."""
+        numbers = [s for s in self.scores if s.value is not None]
+        return max(
+            numbers, key=lambda s: ((s.value or 0) / s.threshold, s.value or 0), default=None
+        )
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One transcript, judged.
+
+    Attributes:
+        run: id of the run.
+        transcript: what was judged.
+        content_hash: hex; of the transcript's messages.
+        verdict: `flag`, `incomplete` or `no-flag`; `flag` wins.
+        suspicion: maximum over cues of the transcript's own statistic; None if nothing scored.
+        cues: the same by cue.
+        flagged: cues whose statistic reached the transcript threshold.
+        transcript_threshold, transcript_basis: that threshold and where it comes from.
+        steps: in order.
+        unscored: steps × monitors without a number, by reason.
+        monitors: those that ran.
+    """
+
+    run: str
+    transcript: Transcript
+    content_hash: str
+    verdict: Verdict
+    suspicion: float | None
+    cues: dict[Cue, float | None]
+    flagged: tuple[Cue, ...]
+    transcript_threshold: float
+    transcript_basis: str
+    steps: tuple[StepResult, ...]
+    unscored: dict[str, int]
+    monitors: tuple[MonitorCard, ...]
+
+    @property
+    def turns(self) -> int:
+        """Number of turns."""
+        return len({message.turn for message in self.transcript.messages})
+
+    def worst_steps(self, count: int) -> list[StepResult]:
+        """The most suspicious steps, by (suspicion, value), first ones first among equals."""
+        scored = [s for s in self.steps if s.suspicion is not None and s.suspicion > 0]
+        scored.sort(key=lambda s: (-(s.suspicion or 0), -_value(s), s.step.index))
+        return scored[:count]
+
+
+def _value(step: StepResult) -> float:
+    worst = step.worst
+    return worst.value or 0.0 if worst is not None else 0.0
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One replay.
+
+    Attributes:
+        id: short, sortable.
+        command: what was typed.
+        started: ISO 8601, UTC.
+        versions: cotmon, Python, platform, engine.
+        database: where the scores are.
+        inputs: file → SHA-256 of its bytes.
+    """
+
+    id: str
+    command: str
+    started: str
+    versions: dict[str, str]
+    database: str
+    inputs: dict[str, str] = {}
+
+
+def empty_cues() -> dict[Cue, float | None]:
+    """All cues, none of them scored."""
+    return dict.fromkeys(CUES)
