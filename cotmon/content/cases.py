@@ -52,7 +52,7 @@ def read_cases(folder: MonitorFolder) -> list[Case]:
     """
     cases: list[Case] = []
     path = folder.path / "cases.jsonl"
-    for number, line in enumerate(folder.text("cases.jsonl").splitlines(), 1):
+    for number, line in enumerate(folder.text("cases.jsonl").split("\n"), 1):
         if not line.strip():
             continue
         try:

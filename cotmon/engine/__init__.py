@@ -1,1 +1,21 @@
-"""."""
+"""Views to scores, whole (`score`) or a step at a time (`Session`)."""
+
+from cotmon.engine.monitor import Monitor, load_monitor, load_monitors
+from cotmon.engine.result import content_hash, result_of
+from cotmon.engine.score import Batch, Judged, Known, score, storable
+from cotmon.engine.session import Session, StepOutcome
+
+__all__ = [
+    "Batch",
+    "Judged",
+    "Known",
+    "Monitor",
+    "Session",
+    "StepOutcome",
+    "content_hash",
+    "load_monitor",
+    "load_monitors",
+    "result_of",
+    "score",
+    "storable",
+]

@@ -13,11 +13,12 @@ from cotmon.records.outcome import (
 from cotmon.records.result import (
     MonitorCard,
     Result,
+    Row,
     RunInfo,
     Score,
     StepResult,
     Verdict,
-    empty_cues,
+    Worst,
 )
 from cotmon.records.step import Step, parse_address
 from cotmon.records.transcript import (
@@ -53,6 +54,7 @@ __all__ = [
     "Provenance",
     "Refusal",
     "Result",
+    "Row",
     "RunInfo",
     "Score",
     "Scored",
@@ -66,8 +68,8 @@ __all__ = [
     "Verdict",
     "View",
     "ViewSize",
+    "Worst",
     "access_of",
-    "empty_cues",
     "parse_address",
     "scored",
 ]

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from cotmon.records.outcome import CUES, Cue, Span
+from cotmon.records.outcome import Cue, Span
 from cotmon.records.step import Step
-from cotmon.records.transcript import Transcript
+from cotmon.records.transcript import Access, Transcript
 
 Verdict = Literal["flag", "incomplete", "no-flag"]
 Status = Literal["scored", "unscored", "skipped"]
@@ -120,6 +120,23 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         """Number of turns."""
         return len({message.turn for message in self.transcript.messages})
 
+    def row(self, retry: bool) -> Row:
+        """This result as one row of a table."""
+        found = self.worst_steps(1)
+        worst = None
+        if found and (score := found[0].worst) is not None:
+            quote = _quote(found[0].step.text, score)
+            worst = Worst(address=found[0].step.address, monitor=score.monitor, quote=quote)
+        source = self.transcript.source
+        return Row(
+            id=self.transcript.id, file=source.file, format=source.format,
+            access=self.transcript.access, turns=self.turns, steps=len(self.steps),
+            verdict=self.verdict, suspicion=self.suspicion, cues=self.cues,
+            marked=sum(s.marked for s in self.steps), unscored=sum(self.unscored.values()),
+            retry=retry, gaps=sum(g.count for g in self.transcript.coverage if g.hides),
+            worst=worst,
+        )  # fmt: skip
+
     def worst_steps(self, count: int) -> list[StepResult]:
         """The most suspicious steps, by (suspicion, value), first ones first among equals."""
         scored = [s for s in self.steps if s.suspicion is not None and s.suspicion > 0]
@@ -127,9 +144,50 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return scored[:count]
 
 
+def _against_threshold(score: Score) -> tuple[float, float]:
+    """Orders scores as their suspicions do; ties by value."""
+    value, t = score.value or 0.0, score.threshold
+    above = 1.0 + (1.0 if t >= 1 else (value - t) / (1 - t))
+    return (value / t if value < t else above), value
+
+
 def _value(step: StepResult) -> float:
     worst = step.worst
     return worst.value or 0.0 if worst is not None else 0.0
+
+
+class Worst(msgspec.Struct, frozen=True, kw_only=True):
+    """The most suspicious step of a transcript, for a table row."""
+
+    address: str
+    monitor: str
+    quote: str
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One transcript in a table of many; what a second replay loads instead of every score.
+
+    Attributes:
+        marked: number of marked steps.
+        unscored: steps × monitors without a number.
+        retry: whether some of those may be scored next time.
+        worst: None where no step is suspicious at all.
+    """
+
+    id: str
+    file: str
+    format: str
+    access: Access
+    turns: int
+    steps: int
+    verdict: Verdict
+    suspicion: float | None
+    cues: dict[Cue, float | None]
+    marked: int
+    unscored: int
+    retry: bool
+    gaps: int
+    worst: Worst | None
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +210,12 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, str] = {}
 
 
-def empty_cues() -> dict[Cue, float | None]:
-    """All cues, none of them scored."""
-    return dict.fromkeys(CUES)
+QUOTE = 160
+"""Characters of the very words that a table row shows."""
+
+
+def _quote(text: str, score: Score) -> str:
+    """The words a score points at, else the start of the step."""
+    start = score.spans[0].start if score.spans and score.spans[0].start < len(text) else 0
+    begin = max(0, start - 20) if len(text) > QUOTE else 0
+    return text[begin : begin + QUOTE]

@@ -1,0 +1,5 @@
+"""`python -m cotmon`."""
+
+from cotmon.cli.main import run
+
+run()

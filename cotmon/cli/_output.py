@@ -1,0 +1,174 @@
+"""What `replay` prints: a table, JSON lines or CSV; and the limits that set its exit code."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cotmon.cli._console import stdout
+from cotmon.errors import UsageError
+from cotmon.records import Refusal, Result, Row
+from cotmon.report.lines import CSV_HEADER, csv_rows, json_line, json_refusal
+from cotmon.report.table import ROWS, print_many, print_one, print_refusals
+
+Item = Result | Row | Refusal
+_RANK = {"flag": 0, "incomplete": 1, "no-flag": 2}
+
+
+class Output(Protocol):
+    """Takes the items of a run in order, then closes."""
+
+    def take(self, item: Item) -> None:
+        """One result, row or refusal."""
+        ...
+
+    def close(self) -> None:
+        """Prints what waits for the end."""
+        ...
+
+
+@dataclass
+class TableOutput:
+    """A detailed table for one transcript, a row each for many.
+
+    Attributes:
+        run: id of the run, for hints.
+        load: gives the one result when only its row was needed so far.
+    """
+
+    run: str
+    load: Callable[[], Result]
+    rows: list[Row] = field(default_factory=list)
+    only: Result | None = None
+    refusals: list[Refusal] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+
+    def take(self, item: Item) -> None:
+        """Keeps the worst rows only."""
+        if isinstance(item, Refusal):
+            self.refusals.append(item)
+            return
+        row = item.row(retry=False) if isinstance(item, Result) else item
+        self.only = item if isinstance(item, Result) and self.total == 0 else None
+        self.total += 1
+        self.counts.update((f"verdict/{row.verdict}", f"access/{row.access}"))
+        self.rows.append(row)
+        if len(self.rows) > 40 * ROWS:
+            self._keep_worst()
+
+    def _keep_worst(self) -> None:
+        self.rows.sort(key=lambda r: (_RANK[r.verdict], -(r.suspicion or 0.0)))
+        del self.rows[ROWS:]
+
+    def close(self) -> None:
+        """Prints the table."""
+        console = stdout()
+        if self.total == 1:
+            result = self.only or self.load()
+            name = shlex.quote(result.transcript.id)
+            address = next((s.step.address for s in result.worst_steps(1)), "M1.1")
+            hints = [f"cotmon show {name} {address}", f"cotmon report {self.run}"]
+            print_one(console, result, hints)
+        elif self.total:
+            self._keep_worst()
+            print_many(console, self.rows, self.total, self.counts)
+            console.print(f"[dim]next: cotmon report {self.run} · cotmon show TRANSCRIPT[/]")
+            console.print("[dim]A log without flags is not a safe agent.[/]")
+        print_refusals(console, self.refusals)
+        if not self.total and not self.refusals:
+            console.print("nothing was found to read")
+
+
+@dataclass
+class JsonOutput:
+    """One object a line."""
+
+    run: str
+
+    def take(self, item: Item) -> None:
+        """Prints it at once."""
+        if isinstance(item, Refusal):
+            sys.stdout.write(json_refusal(item, self.run) + "\n")
+        elif isinstance(item, Result):
+            sys.stdout.write(json_line(item) + "\n")
+
+    def close(self) -> None:
+        """Nothing waits."""
+        sys.stdout.flush()
+
+
+class CsvOutput:
+    """One row a score; refusals go to stderr."""
+
+    def __init__(self) -> None:
+        self._rows = csv.writer(sys.stdout)
+        self._rows.writerow(CSV_HEADER)
+
+    def take(self, item: Item) -> None:
+        """Prints its rows at once."""
+        if isinstance(item, Refusal):
+            where = f":{item.line}" if item.line is not None else ""
+            sys.stderr.write(f"cotmon: refused {item.file}{where}: {item.reason}\n")
+        elif isinstance(item, Result):
+            self._rows.writerows(csv_rows(item))
+
+    def close(self) -> None:
+        """Nothing waits."""
+        sys.stdout.flush()
+
+
+@dataclass
+class Limits:
+    """The exit code of promise 10: 1 an asked-for limit was reached, 2 anything not done, else 0.
+
+    Attributes:
+        on: `flag`, or the suspicion from which to fail.
+        incomplete: whether an incomplete verdict is a limit.
+    """
+
+    on: str | float | None
+    incomplete: bool
+    reached: bool = False
+    undone: bool = False
+
+    @classmethod
+    def parse(cls, fail_on: str | None, incomplete: bool) -> Limits:
+        """From the options.
+
+        Raises:
+            UsageError: `--fail-on` is neither `flag` nor a number from 0 to 1.
+        """
+        if fail_on is None or fail_on == "flag":
+            return cls(fail_on, incomplete)
+        try:
+            number = float(fail_on)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= 1:
+            raise UsageError(f"--fail-on takes `flag` or a number from 0 to 1, not {fail_on!r}")
+        return cls(number, incomplete)
+
+    def take(self, item: Item) -> None:
+        """Looks at one item."""
+        if isinstance(item, Refusal):
+            self.undone = True
+            return
+        unscored = sum(item.unscored.values()) if isinstance(item, Result) else item.unscored
+        self.undone |= unscored > 0
+        self.reached |= self.incomplete and item.verdict == "incomplete"
+        if self.on == "flag":
+            self.reached |= item.verdict == "flag"
+        elif isinstance(self.on, float):
+            self.reached |= (item.suspicion or 0.0) >= self.on
+
+    def exit_code(self) -> int:
+        """0, 1 or 2."""
+        if self.reached:
+            return 1
+        return 2 if self.undone else 0

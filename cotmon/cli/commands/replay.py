@@ -1,0 +1,162 @@
+"""`cotmon replay`: a finished log to a scored, stored, readable result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotmon.cli import _reports
+from cotmon.cli._choice import choose, set_hash
+from cotmon.cli._console import Progress, stderr
+from cotmon.cli._inventory import print_inventory
+from cotmon.cli._output import CsvOutput, JsonOutput, Limits, Output, TableOutput
+from cotmon.cli._replaying import Replaying
+from cotmon.cli._stored import results
+from cotmon.cli._versions import versions
+from cotmon.engine import load_monitors
+from cotmon.errors import UsageError
+from cotmon.formats import Options
+from cotmon.models import Models
+from cotmon.records import MonitorCard
+from cotmon.store import RunRow, Store, open_store
+
+
+class Shape(StrEnum):
+    """What `--output` takes."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def command(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for stdin.")],
+    monitor: Annotated[
+        list[str] | None, typer.Option("-m", "--monitor", help="Run this one; may be repeated.")
+    ] = None,
+    cue: Annotated[str | None, typer.Option(help="Only monitors of this cue.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Judge with URL#name (OpenAI-compatible) or recorded:FILE.")
+    ] = None,
+    db: Annotated[
+        str | None, typer.Option(help="Database URL; default: SQLite in your data folder.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read this many transcripts.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be read; score nothing.")
+    ] = False,
+    output: Annotated[Shape, typer.Option(help="What is printed on stdout.")] = Shape.table,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report: FILE.html or a folder.")
+    ] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(help="Exit 1 on: flag, or a suspicion from 0 to 1.")
+    ] = None,
+    fail_incomplete: Annotated[
+        bool, typer.Option("--fail-incomplete", help="Exit 1 on an incomplete verdict.")
+    ] = False,
+    read_as: Annotated[
+        str | None, typer.Option("--format", help="Read as this format; see `list formats`.")
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option("--map", help="Fields of unknown JSON: role=…,content=…")
+    ] = None,
+) -> None:
+    """Runs monitors over a finished log; executes nothing.
+
+    Exit codes: 0 done; 1 a limit set by --fail-on or --fail-incomplete was reached; 2 anything
+    else: wrong usage, a refused file, a step that could not be scored.
+    """
+    options = Options(read_as, _mapped(fields))
+    limits = Limits.parse(fail_on, fail_incomplete)
+    if dry_run:
+        raise typer.Exit(print_inventory(paths, options, limit))
+    choice = choose(monitor or [], cue, judges=model is not None)
+    monitors = load_monitors(choice.folders, Models(model))
+    store = open_store(db)
+    hashed = set_hash(monitors, choice.threshold)
+    key = _key(paths, options, limit, hashed)
+    run = _start(store, key, hashed, choice.threshold, [m.card for m in monitors])
+    printer = _printer(output, store, run)
+    with Progress("replay") as progress:
+        work = Replaying(
+            store=store, run=run.id, set_hash=hashed, monitors=monitors,
+            threshold=choice.threshold, whole=output is not Shape.table, progress=progress.add,
+            limit=limit,
+        )  # fmt: skip
+        try:
+            for item in work.items(paths, options):
+                printer.take(item)
+                limits.take(item)
+        except KeyboardInterrupt:
+            stderr().print(
+                f"stopped; its scores are kept in {store.url}. The same command goes on from here.",
+                soft_wrap=True,
+            )
+            raise typer.Exit(2) from None
+    with store.begin() as connection:
+        store.runs.finish(connection, run.id, _now())
+        store.runs.drop_unfinished(connection, key)
+    printer.close()
+    stderr().print(f"run {run.id} in {store.url}", soft_wrap=True, markup=False)
+    if report is not None:
+        _reports.write(store, run, report)
+    raise typer.Exit(limits.exit_code())
+
+
+def _mapped(fields: str | None) -> dict[str, str] | None:
+    if fields is None:
+        return None
+    pairs = [part.partition("=") for part in fields.split(",") if part.strip()]
+    if not pairs or not all(name and value for name, _, value in pairs):
+        raise UsageError(f"--map takes role=FIELD,content=FIELD[,…], not {fields!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _key(paths: Sequence[str], options: Options, limit: int | None, hashed: str) -> str:
+    """The same for the same command: a cut run is then gone on with."""
+    places = [p if p == "-" else str(Path(p).absolute()) for p in paths]
+    asked = json.dumps([places, options.format, options.map, limit, hashed], sort_keys=True)
+    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _start(
+    store: Store, key: str, hashed: str, threshold: float, cards: Sequence[MonitorCard]
+) -> RunRow:
+    """Notes the run before anything is read; says so where a cut one is gone on with."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    run_id = f"{stamp}-{secrets.token_hex(2)}"
+    row = {
+        "id": run_id, "key": key, "command": shlex.join(["cotmon", *sys.argv[1:]]),
+        "set_hash": hashed, "started": _now(), "transcript_threshold": threshold,
+        "versions": versions(),
+    }  # fmt: skip
+    with store.begin() as connection:
+        cut = store.runs.unfinished(connection, key)
+        store.runs.start(connection, row, cards)
+        found = store.runs.find(connection, run_id)
+    if cut is not None:
+        stderr().print(f"going on from run {cut}, which was cut short")
+    return found
+
+
+def _printer(output: Shape, store: Store, run: RunRow) -> Output:
+    if output is Shape.json:
+        return JsonOutput(run.id)
+    if output is Shape.csv:
+        return CsvOutput()
+    return TableOutput(run.id, load=lambda: next(results(store, run)))

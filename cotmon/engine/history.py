@@ -1,0 +1,57 @@
+"""Everything earlier than a step, as an index that is asked only "before k"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from cotmon.records import Step
+
+_WORD = re.compile(r"[^\W_]\w*|_\w+")
+_LONG = re.compile(r"[\w./:@+#%~-]*[./:@+#%~-][\w./:@+#%~-]*\w")
+_EDGE = "./:@+#%~-"
+
+
+class WordIndex:
+    """First position of every word; grows with the transcript, built once (contract 2)."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, int] = {}
+        self._steps: list[Step] = []
+        self._briefs: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        """Takes in the next step."""
+        first, index = self._first, step.index
+        for word in words(step.text):
+            if word not in first:
+                first[word] = index
+        self._steps.append(step)
+        if step.channel == "brief":
+            self._briefs.append(step)
+
+    def first(self, word: str) -> int | None:
+        """Index of the first step that holds this word (case folded), or None."""
+        return self._first.get(word.casefold())
+
+    def recent(self, before: int, count: int, channel: str | None = None) -> list[Step]:
+        """Up to `count` steps before index `before`, oldest first; looks back 400 at most."""
+        earlier = (self._steps[k] for k in range(before - 1, max(-1, before - 401), -1))
+        wanted = (s for s in earlier if channel is None or s.channel == channel)
+        return list(islice(wanted, count))[::-1]
+
+    def briefs(self, before: int) -> list[Step]:
+        """All steps of the brief channel before index `before`, oldest first."""
+        return [s for s in self._briefs if s.index < before]
+
+
+def words(text: str) -> Iterator[str]:
+    """Words of a text, and the longer runs of paths, addresses and URLs, case folded."""
+    folded = text.casefold()
+    yield from _WORD.findall(folded)
+    for run in _LONG.findall(folded):
+        yield run
+        bare = run.strip(_EDGE)
+        if bare != run:
+            yield bare

@@ -1,0 +1,119 @@
+"""A monitor that is ready to score: folder, kind, and the hash of all that decides its scores."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cotmon.content import MonitorFolder
+from cotmon.errors import ModelError
+from cotmon.kinds import KINDS, Kind
+from cotmon.models import Models
+from cotmon.records import Channel, Cue, MonitorCard, Outcome, Unscored, View, ViewSize
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """One active monitor.
+
+    Attributes:
+        card: what readers of results must know.
+        hash: 16 bytes; of kind version, content and models behind it.
+        kind: what scores.
+    """
+
+    card: MonitorCard
+    hash: bytes
+    kind: Kind
+    channels: frozenset[Channel]
+    view: ViewSize
+
+    @property
+    def name(self) -> str:
+        """`CUE/NAME`."""
+        return self.card.name
+
+    @property
+    def cues(self) -> tuple[Cue, ...]:
+        """What it speaks of."""
+        return self.card.cues
+
+    @property
+    def whole_turn(self) -> bool:
+        """Whether it sees turns, whose last step its scores are filed at."""
+        return self.view in ("turn", "transcript")
+
+    def address(self, view: View) -> str:
+        """32 hex digits: where the outcome of this view is stored."""
+        return hashlib.blake2b(view.identity + self.hash, digest_size=16).hexdigest()
+
+    def score(self, views: Sequence[View]) -> list[Outcome]:
+        """One outcome a view, whatever the kind does (promise 1)."""
+        try:
+            outcomes = list(self.kind.score(views))
+        except Exception as error:  # noqa: BLE001 - foreign code; whatever it raised is the reason
+            if len(views) == 1:
+                _log.warning("%s failed: %s: %s", self.name, type(error).__name__, error)
+                reason = f"the monitor failed: {type(error).__name__}: {error}"
+                return [Unscored(reason[:300], permanent=False)]
+            return [outcome for view in views for outcome in self.score([view])]
+        if len(outcomes) != len(views):
+            reason = f"the monitor gave {len(outcomes)} outcomes for {len(views)} views"
+            return [Unscored(reason, permanent=False)] * len(views)
+        return outcomes
+
+
+@dataclass(frozen=True)
+class _WithoutModel:
+    """Stands in for a kind whose model is missing: everything is unscored, and says why."""
+
+    version: ClassVar[str] = ""
+    remote: ClassVar[bool] = False
+    reason: str
+    identity: str = "missing"
+
+    @classmethod
+    def load(cls, folder: MonitorFolder, models: Models) -> _WithoutModel:
+        """Never found by name; built by `load_monitor`."""
+        return cls(f"{folder.name} has no model")
+
+    def score(self, views: Sequence[View]) -> list[Outcome]:
+        """Unscored, to be tried again once the model is there."""
+        return [Unscored(self.reason, permanent=False)] * len(views)
+
+
+def load_monitor(folder: MonitorFolder, models: Models) -> Monitor:
+    """Builds a monitor; where its model is missing, one that leaves everything unscored.
+
+    Raises:
+        ContentError: the folder's content is wrong.
+        UnknownNameError: its kind or a detector does not exist.
+    """
+    manifest = folder.manifest
+    kind_class = KINDS.load(manifest.kind)
+    try:
+        kind: Kind = kind_class.load(folder, models)
+    except ModelError as error:
+        _log.warning("%s cannot score: %s", folder.name, error)
+        kind = _WithoutModel(str(error))
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (manifest.kind, kind.version, kind.identity):
+        digest.update(part.encode() + b"\0")
+    digest.update(folder.content_hash)
+    card = MonitorCard(
+        name=folder.name, hash=digest.hexdigest(), kind=manifest.kind, cues=manifest.cues,
+        view=manifest.view, channels=manifest.channels, summary=manifest.summary,
+        misses=manifest.misses, threshold=manifest.threshold.value,
+        basis=manifest.threshold.basis,
+    )  # fmt: skip
+    return Monitor(card, digest.digest(), kind, frozenset(manifest.channels), manifest.view)
+
+
+def load_monitors(folders: Sequence[MonitorFolder], models: Models) -> list[Monitor]:
+    """All of them, in order of their names."""
+    return [load_monitor(folder, models) for folder in sorted(folders, key=lambda f: f.name)]

@@ -1,0 +1,115 @@
+"""Outcomes of one transcript to a result: suspicions, marks, verdict."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from cotmon.engine.score import Judged
+from cotmon.protocols import (
+    cue_suspicions,
+    is_marked,
+    transcript_suspicion,
+    verdict,
+)
+from cotmon.records import (
+    CUES,
+    Cue,
+    MonitorCard,
+    Outcome,
+    Result,
+    Score,
+    Scored,
+    Step,
+    StepResult,
+    Transcript,
+    Unscored,
+)
+
+BY_HAND = "by hand, uncalibrated"
+_encode = msgspec.json.Encoder().encode
+
+
+def content_hash(transcript: Transcript) -> str:
+    """32 hex digits over the messages, and whether something is hidden: all a verdict rests on."""
+    hidden = any(gap.hides for gap in transcript.coverage)
+    return hashlib.blake2b(_encode((hidden, transcript.messages)), digest_size=16).hexdigest()
+
+
+def result_of(
+    judged: Judged, monitors: Sequence[MonitorCard], run: str, threshold: float, content: str
+) -> Result:
+    """The result of one transcript.
+
+    Args:
+        judged: its steps and outcomes.
+        monitors: those that ran, in the order of the outcome keys.
+        run: id of the run.
+        threshold: of the set, for transcripts.
+        content: the transcript's `content_hash`.
+    """
+    by_step: list[list[tuple[int, Outcome]]] = [[] for _ in judged.steps]
+    for (step, monitor), outcome in judged.outcomes.items():
+        by_step[step].append((monitor, outcome))
+    steps = tuple(
+        _step_result(step, sorted(outcomes, key=lambda pair: pair[0]), monitors)
+        for step, outcomes in zip(judged.steps, by_step, strict=True)
+    )
+    worst: dict[Cue, float | None] = dict.fromkeys(CUES)
+    unscored: Counter[str] = Counter()
+    for step in steps:
+        for cue, value in step.cues.items():
+            if value is not None:
+                worst[cue] = max(worst[cue] or 0.0, value)
+        unscored.update(_unscored(step))
+    cues = {cue: transcript_suspicion(value, threshold) for cue, value in worst.items()}
+    flagged = tuple(cue for cue, value in cues.items() if value is not None and value >= 0.5)
+    numbers = [value for value in cues.values() if value is not None]
+    hidden = any(gap.hides for gap in judged.transcript.coverage)
+    return Result(
+        run=run, transcript=judged.transcript, content_hash=content,
+        verdict=verdict(bool(flagged), hidden or bool(unscored)),
+        suspicion=max(numbers, default=None), cues=cues, flagged=flagged,
+        transcript_threshold=threshold, transcript_basis=BY_HAND, steps=steps,
+        unscored=dict(sorted(unscored.items())), monitors=tuple(monitors),
+    )  # fmt: skip
+
+
+def _step_result(
+    step: Step, outcomes: list[tuple[int, Outcome]], monitors: Sequence[MonitorCard]
+) -> StepResult:
+    scores: list[Score] = []
+    for k, outcome in outcomes:
+        if isinstance(outcome, Scored | Unscored):
+            scores.extend(_score(outcome, monitors[k], cue) for cue in monitors[k].cues)
+    present = {k for k, outcome in outcomes if isinstance(outcome, Scored | Unscored)}
+    cues = cue_suspicions(scores, CUES)
+    return StepResult(
+        step=step,
+        suspicion=max((v for v in cues.values() if v is not None), default=None),
+        marked=any(is_marked(s) for s in scores),
+        cues=cues,
+        scores=tuple(scores),
+        skipped=tuple(m.name for k, m in enumerate(monitors) if k not in present),
+    )
+
+
+def _score(outcome: Scored | Unscored, card: MonitorCard, cue: Cue) -> Score:
+    if isinstance(outcome, Unscored):
+        return Score(
+            monitor=card.name, cue=cue, status="unscored", value=None, threshold=card.threshold,
+            reason=outcome.reason,
+        )  # fmt: skip
+    return Score(
+        monitor=card.name, cue=cue, status="scored", value=outcome.value,
+        threshold=card.threshold, reason=outcome.reason, spans=outcome.spans,
+    )  # fmt: skip
+
+
+def _unscored(step: StepResult) -> list[str]:
+    """Reasons, one for each monitor that left this step unscored."""
+    missing = {s.monitor: s.reason for s in step.scores if s.status == "unscored"}
+    return [f"{monitor}: {reason}" for monitor, reason in missing.items()]

@@ -1,0 +1,163 @@
+"""Builds what monitors see of a transcript, step by step, never anything later (contract 2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass, field
+
+from cotmon.engine.history import WordIndex
+from cotmon.records import Part, Step, View, ViewSize
+
+USER_CAP = 1500
+"""Characters of the first and of the latest user message in `step+context`."""
+EARLIER_CAP = 400
+"""Characters of each earlier step in `step+context`."""
+EARLIER = 3
+"""Earlier steps of the same sub-agent in `step+context`."""
+REASON_CAP = 1200
+"""Characters of the stated reason for an action."""
+DIGEST_CAP = 2000
+"""Characters of the digest of a `transcript` view."""
+DIGEST_LINES = 12
+
+_Views = dict[ViewSize, View]
+
+
+def _hash(*parts: str | bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.digest()
+
+
+@dataclass(slots=True)
+class _Thread:
+    """What was said so far by one sub-agent on one branch."""
+
+    earlier: deque[Part] = field(default_factory=lambda: deque(maxlen=EARLIER))
+    turn: str | None = None
+    reason: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _OpenTurn:
+    turn: str
+    steps: list[Step] = field(default_factory=list)
+
+
+class Views:
+    """The views of one transcript, as its steps arrive.
+
+    Attributes:
+        sizes: which views will be asked for; nothing else is kept.
+    """
+
+    def __init__(self, sizes: frozenset[ViewSize]) -> None:
+        self._sizes = sizes
+        self._index = WordIndex()
+        self._chain = b""
+        self._first_user: Part | None = None
+        self._latest_user: Part | None = None
+        self._threads: dict[tuple[str | None, str | None], _Thread] = {}
+        self._open: _OpenTurn | None = None
+        self._digest: deque[str] = deque(maxlen=DIGEST_LINES)
+
+    def push(
+        self, step: Step
+    ) -> tuple[dict[ViewSize, View], tuple[Step, dict[ViewSize, View]] | None]:
+        """Views that end at this step, and those of the turn that it closes, with its last step."""
+        closed = self.close() if self._open is not None and self._open.turn != step.turn else None
+        views: _Views = {}
+        own = _hash(step.channel, step.module, step.tool or "", step.text)
+        if "step" in self._sizes:
+            views["step"] = _view(step, own)
+        if "step+context" in self._sizes:
+            parts = self._context(step)
+            identity = _hash(own, *(p.label + "\0" + p.channel + "\0" + p.text for p in parts))
+            views["step+context"] = _view(step, identity, parts)
+        if "history" in self._sizes:
+            views["history"] = View(
+                step.text, step.channel, step.module, step.tool, _hash(self._chain, own),
+                history=self._index, position=step.index,
+            )  # fmt: skip
+            self._index.add(step)
+            self._chain = _hash(self._chain, own)
+        self._remember(step)
+        return views, closed
+
+    def close(self) -> tuple[Step, _Views] | None:
+        """Views of the turn that is open, and the step they are filed at; None if none is."""
+        turn, self._open = self._open, None
+        if turn is None:
+            return None
+        views: _Views = {}
+        if "turn" in self._sizes:
+            views["turn"] = _joined(turn.steps)
+        if "transcript" in self._sizes:
+            digest = "\n".join(self._digest)[-DIGEST_CAP:]
+            parts = [p for p in (self._first_user,) if p is not None]
+            if digest:
+                parts.append(Part("digest", digest))
+            views["transcript"] = _joined(turn.steps, tuple(parts))
+            self._digest.extend(_digest_line(s) for s in turn.steps if s.channel == "action")
+        return turn.steps[-1], views
+
+    def _context(self, step: Step) -> tuple[Part, ...]:
+        thread = self._threads.get((step.parent, step.branch))
+        parts = [self._first_user] if self._first_user is not None else []
+        if self._latest_user is not None and self._latest_user is not self._first_user:
+            parts.append(self._latest_user)
+        if thread is not None:
+            parts.extend(thread.earlier)
+            if step.channel == "action" and thread.turn == step.turn and thread.reason:
+                parts.append(Part("stated reason", "".join(thread.reason)[-REASON_CAP:]))
+        return tuple(parts)
+
+    def _remember(self, step: Step) -> None:
+        if self._sizes & {"turn", "transcript"} and step.channel != "brief":
+            if self._open is None:
+                self._open = _OpenTurn(step.turn)
+            self._open.steps.append(step)
+        if not self._sizes & {"step+context", "transcript"}:
+            return
+        if step.channel == "brief" and step.module != "system":
+            label = "first user message" if self._first_user is None else "latest user message"
+            part = Part(label, step.text[:USER_CAP], step.channel, step.module)
+            self._first_user = self._first_user or part
+            self._latest_user = part
+            return
+        thread = self._threads.setdefault((step.parent, step.branch), _Thread())
+        if thread.turn != step.turn:
+            thread.turn, thread.reason = step.turn, []
+        if step.channel in ("reasoning", "text"):
+            thread.reason.append(step.text)
+        text = step.text[:EARLIER_CAP]
+        thread.earlier.append(Part("earlier step", text, step.channel, step.module, step.tool))
+
+
+def _view(step: Step, identity: bytes, parts: tuple[Part, ...] = ()) -> View:
+    return View(step.text, step.channel, step.module, step.tool, identity, parts)
+
+
+def _digest_line(step: Step) -> str:
+    return f"[{step.address}] {step.tool or step.module}: {step.text[:140]}"
+
+
+def _joined(steps: list[Step], context: tuple[Part, ...] = ()) -> View:
+    """The steps of a turn as one text, each a part with its place in it."""
+    parts: list[Part] = list(context)
+    pieces: list[str] = []
+    length = 0
+    for step in steps:
+        if pieces and not pieces[-1].endswith("\n"):
+            pieces.append("\n" if pieces[-1] and step.start == 0 else "")
+            length += len(pieces[-1])
+        parts.append(Part("step", step.text, step.channel, step.module, step.tool, length))
+        pieces.append(step.text)
+        length += len(step.text)
+    text = "".join(pieces)
+    last = steps[-1]
+    described = [f"{p.label}\0{p.channel}\0{p.module}\0{p.tool}\0{p.text}" for p in parts]
+    return View(text, last.channel, last.module, last.tool, _hash("turn", *described), tuple(parts))

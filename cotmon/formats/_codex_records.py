@@ -1,0 +1,117 @@
+"""The lines of Codex in their several ages, as records of three kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cotmon.formats._file import LogFile
+from cotmon.records import Gap
+
+WRAPPED = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
+ITEMS = frozenset({
+    "message", "reasoning", "function_call", "function_call_output", "local_shell_call",
+    "custom_tool_call", "custom_tool_call_output", "web_search_call",
+})  # fmt: skip
+_META = frozenset({"instructions", "prompt", "model", "thread_id"})
+_STREAM = frozenset({"item.started", "item.updated", "item.completed"})
+_STREAM_NOTES = ("thread.started", "turn.started", "turn.completed", "turn.failed", "error")
+
+Kind = Literal["meta", "context", "item", "event", "compacted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line without its wrapping.
+
+    Attributes:
+        kind: `meta` and `context` describe the session; `item` is what the model saw or
+            wrote; `event` is what the client showed, often the same once more.
+        data: the payload.
+        line: 1-based line, or ordinal within one document.
+    """
+
+    kind: Kind
+    data: dict[str, Any]
+    line: int
+
+
+def records(file: LogFile) -> Iterator[Record | Gap]:
+    """The file's records, and a gap for each line that is none."""
+    if file.kind == "json":
+        yield from file.notes
+        for number, value in enumerate(_values_of(file.document), 1):
+            yield record(value, number)
+        return
+    for line in file.lines():
+        if line.error is not None and line.last:
+            reason = "the last line ends in the middle; the session may still be running"
+            yield Gap(kind="cut", reason=reason, line=line.number)
+        elif line.error is not None:
+            yield Gap(kind="broken", reason=line.error.reason, line=line.number)
+        else:
+            yield from line.notes
+            yield record(line.value, line.number)
+
+
+def _values_of(document: Any) -> list[Any]:
+    """The first versions wrote one document: `session` and `items`."""
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
+        return [document.get("session"), *document["items"]]
+    return document if isinstance(document, list) else [document]
+
+
+def record(value: Any, line: int) -> Record | Gap:
+    """A line as a record; a gap where it is no record of Codex."""
+    if not isinstance(value, dict):
+        reason = f"a line that is no record but a JSON {type(value).__name__}"
+        return Gap(kind="broken", reason=reason, line=line)
+    kind, payload, message = value.get("type"), value.get("payload"), value.get("msg")
+    if kind in WRAPPED and isinstance(payload, dict):
+        return Record(_kind_of(str(kind)), payload, line)
+    if isinstance(message, dict):
+        return Record("event", message, line)
+    if kind in _STREAM and isinstance(value.get("item"), dict):
+        return Record("event", {"type": str(kind), "item": value["item"]}, line)
+    if kind in _STREAM_NOTES:
+        return Record("meta" if kind == "thread.started" else "event", value, line)
+    if "record_type" in value or (kind is None and _META & value.keys()):
+        return Record("meta", value, line)
+    if kind in ITEMS or (isinstance(kind, str) and kind.endswith(("_call", "_output"))):
+        return Record("item", value, line)
+    if isinstance(kind, str) and isinstance(payload, dict):
+        return Record("event", {**payload, "type": f"{kind} line"}, line)
+    if kind is None and "role" in value:
+        return Record("item", {**value, "type": "message"}, line)
+    return Gap(kind="broken", reason="an object that is no record of Codex", line=line)
+
+
+def _kind_of(wrapping: str) -> Kind:
+    named: dict[str, Kind] = {
+        "session_meta": "meta",
+        "turn_context": "context",
+        "response_item": "item",
+        "event_msg": "event",
+    }
+    return named.get(wrapping, "compacted")
+
+
+def strength(values: list[Any], document: Any = None) -> int:
+    """How sure these first values are Codex's, on the scale of `Format.sniff`."""
+    if isinstance(document, dict) and isinstance(document.get("session"), dict):
+        items = document.get("items")
+        return 3 if isinstance(items, list) and "id" in document["session"] else 0
+    objects = [value for value in values if isinstance(value, dict)]
+    if any(v.get("type") in WRAPPED and isinstance(v.get("payload"), dict) for v in objects):
+        return 3
+    if any(v.get("type") == "thread.started" and "thread_id" in v for v in objects):
+        return 3
+    if any(v.get("type") in _STREAM and isinstance(v.get("item"), dict) for v in objects):
+        return 3
+    items = any(v.get("type") in ITEMS for v in objects)
+    head = any("type" not in v and {"timestamp", "instructions"} <= v.keys() for v in objects)
+    if items and (head or any("record_type" in v for v in objects)):
+        return 3
+    told = (v["msg"].get("type") for v in objects if isinstance(v.get("msg"), dict))
+    return 3 if any(str(t).startswith(("agent_", "task_", "exec_command_")) for t in told) else 0

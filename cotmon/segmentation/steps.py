@@ -1,0 +1,66 @@
+"""Messages to steps with stable ids and addresses (contract 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cotmon.records import Message, Step, Transcript
+from cotmon.segmentation.sentences import MAXIMUM, Slice, slices
+
+CUT_CHANNELS = frozenset({"reasoning", "text"})
+"""Channels that are cut into sentences; elsewhere a message is one step."""
+SHORT = 60
+"""A message up to this many characters is one step."""
+
+
+class Stepper:
+    """Numbers the steps of one transcript as its messages arrive."""
+
+    def __init__(self, maximum: int = MAXIMUM) -> None:
+        self._maximum = maximum
+        self._count = 0
+        self._turns: dict[str, int] = {}
+        self._in_turn: dict[str, int] = {}
+
+    def steps(self, message: Message) -> list[Step]:
+        """The steps of one whole message; none if it is empty."""
+        return [self._step(message, k, piece) for k, piece in enumerate(self._slices(message))]
+
+    def _slices(self, message: Message) -> list[Slice]:
+        text = message.text
+        if not text:
+            return []
+        if message.channel not in CUT_CHANNELS or len(text) <= SHORT:
+            return [(0, len(text))]
+        return slices(text, self._maximum)
+
+    def _step(self, message: Message, k: int, piece: Slice) -> Step:
+        turn = self._turns.setdefault(message.turn, len(self._turns) + 1)
+        in_turn = self._in_turn.get(message.turn, 0) + 1
+        self._in_turn[message.turn] = in_turn
+        step = Step(
+            id=f"{message.id}#{k}",
+            address=f"M{turn}.{in_turn}",
+            index=self._count,
+            turn=message.turn,
+            message_id=message.id,
+            module=message.module,
+            channel=message.channel,
+            start=piece[0],
+            end=piece[1],
+            text=message.text[piece[0] : piece[1]],
+            parent=message.parent,
+            branch=message.branch,
+            provenance=message.provenance,
+            tool=message.call.name if message.call else None,
+            answers=message.call.id if message.call else message.answers,
+        )
+        self._count += 1
+        return step
+
+
+def steps_of(transcript: Transcript | Iterable[Message], maximum: int = MAXIMUM) -> list[Step]:
+    """All steps of a transcript, in order."""
+    messages = transcript.messages if isinstance(transcript, Transcript) else transcript
+    stepper = Stepper(maximum)
+    return [step for message in messages for step in stepper.steps(message)]

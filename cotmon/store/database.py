@@ -1,0 +1,117 @@
+"""Opens the database, brings its tables up to date, and hands out the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from cotmon.errors import StoreError
+from cotmon.store.runs import Runs
+from cotmon.store.scores import Scores
+from cotmon.store.transcripts import Transcripts
+
+NEWEST = "0001"
+"""The revision these tables have; see `migrations/versions`."""
+
+
+class Store:
+    """One open database.
+
+    Attributes:
+        url: as given, without a password.
+        runs, transcripts, scores: its parts.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.url = engine.url.render_as_string(hide_password=True)
+        self.runs = Runs()
+        self.transcripts = Transcripts()
+        self.scores = Scores()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction.
+
+        Raises:
+            StoreError: the database refused; nothing of the transaction is kept.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.url}: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        """Lets go of all connections."""
+        self._engine.dispose()
+
+
+def default_url() -> str:
+    """SQLite in the user's data folder."""
+    return f"sqlite:///{user_data_path('cotmon') / 'cotmon.db'}"
+
+
+def open_store(url: str | None = None) -> Store:
+    """The store at this URL, its tables built or brought up to date.
+
+    Raises:
+        StoreError: it cannot be opened, or was made by a newer cotmon.
+    """
+    wanted = url or default_url()
+    try:
+        engine = create_engine(wanted)
+        if (database := make_url(wanted).database) and engine.dialect.name == "sqlite":
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+            event.listen(engine, "connect", _tune_sqlite)
+        with engine.begin() as connection:
+            _migrate(connection)
+    except (SQLAlchemyError, ArgumentError, ImportError, OSError) as error:
+        raise StoreError(f"{_hide(wanted)}: cannot be opened: {_first_line(error)}") from error
+    return Store(engine)
+
+
+def _tune_sqlite(connection: Any, _: object) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=60000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _migrate(connection: Connection) -> None:
+    """Alembic costs half a second to import, so it is asked only where there is work."""
+    current: str | None = None
+    if inspect(connection).has_table("alembic_version"):
+        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if current == NEWEST:
+        return
+    if current is not None and current > NEWEST:
+        raise StoreError(f"made by a newer cotmon (tables {current}, this one knows {NEWEST})")
+    config = import_module("alembic.config").Config()
+    config.set_main_option("script_location", str(files("cotmon") / "store" / "migrations"))
+    config.attributes["connection"] = connection
+    import_module("alembic.command").upgrade(config, "head")
+
+
+def _hide(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the database URL"
+
+
+def _first_line(error: BaseException) -> str:
+    original = getattr(error, "orig", None) or error
+    return str(original).partition("\n")[0]

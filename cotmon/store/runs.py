@@ -1,0 +1,214 @@
+"""Runs: what was asked, with which monitors, what was read and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from cotmon.errors import UnknownNameError
+from cotmon.records import CUES, Gap, MonitorCard, Refusal, Row, Source, Transcript, Worst
+from cotmon.store.tables import (
+    inputs,
+    monitors,
+    readings,
+    refusals,
+    run_monitors,
+    runs,
+    transcripts,
+)
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as lists show it.
+
+    Attributes:
+        finished: ISO time, None while it can be resumed.
+        transcripts: how many it has read so far.
+    """
+
+    id: str
+    key: str
+    command: str
+    started: str
+    finished: str | None
+    transcript_threshold: float
+    versions: dict[str, str]
+    transcripts: int
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One transcript as a run read it, without its messages."""
+
+    ordinal: int
+    content: str
+    transcript: Transcript
+
+
+class NewReading(NamedTuple):
+    """One judged transcript on its way into the store; `content` names its messages."""
+
+    ordinal: int
+    content: str
+    transcript: Transcript
+    row: Row
+
+
+class Runs:
+    """The tables of runs and their readings."""
+
+    def start(
+        self, connection: Connection, run: Mapping[str, Any], cards: Sequence[MonitorCard]
+    ) -> None:
+        """Adds a run and its monitors."""
+        connection.execute(runs.insert(), dict(run))
+        known = set(connection.scalars(select(monitors.c.hash)))
+        for k, card in enumerate(cards):
+            record = msgspec.to_builtins(card)
+            if card.hash not in known:
+                row = {"hash": card.hash, "name": card.name, "card": record}
+                connection.execute(monitors.insert(), row)
+            row = {"run": run["id"], "ordinal": k, "monitor": card.hash, "card": record}
+            connection.execute(run_monitors.insert(), row)
+
+    def unfinished(self, connection: Connection, key: str) -> str | None:
+        """The newest run of the same command that was cut short, or None."""
+        query = select(runs.c.id).where(runs.c.key == key, runs.c.finished.is_(None))
+        return connection.scalar(query.order_by(runs.c.id.desc()).limit(1))
+
+    def finish(self, connection: Connection, run: str, at: str) -> None:
+        """Marks a run as done."""
+        connection.execute(runs.update().where(runs.c.id == run).values(finished=at))
+
+    def drop_unfinished(self, connection: Connection, key: str) -> None:
+        """Drops cut runs of a command that has now been carried out whole."""
+        query = select(runs.c.id).where(runs.c.key == key, runs.c.finished.is_(None))
+        for run in connection.scalars(query).all():
+            self.delete(connection, run)
+
+    def add_input(self, connection: Connection, run: str, file: str, sha256: str) -> None:
+        """Notes a file that was read, by the hash of its bytes."""
+        connection.execute(inputs.insert(), {"run": run, "file": file, "sha256": sha256})
+
+    def add_refusal(self, connection: Connection, run: str, ordinal: int, what: Refusal) -> None:
+        """Notes a file, or a place in it, that was refused."""
+        row = {"run": run, "ordinal": ordinal, **msgspec.to_builtins(what)}
+        connection.execute(refusals.insert(), row)
+
+    def add_readings(self, connection: Connection, run: str, new: Sequence[NewReading]) -> None:
+        """Notes judged transcripts; their messages are stored apart."""
+        if new:
+            connection.execute(readings.insert(), [_values(run, reading) for reading in new])
+
+    def read_before(
+        self, connection: Connection, contents: Sequence[str], set_hash: str
+    ) -> dict[str, Row]:
+        """Rows of transcripts that the same monitors judged completely before, by content."""
+        query = (
+            select(readings, transcripts.c.turns, transcripts.c.steps)
+            .join(runs, runs.c.id == readings.c.run)
+            .join(transcripts, transcripts.c.hash == readings.c.transcript)
+            .where(
+                readings.c.transcript.in_(contents),
+                runs.c.set_hash == set_hash,
+                readings.c.retry.is_(False),
+            )
+        )
+        return {row.transcript: table_row(row) for row in connection.execute(query)}
+
+    def rows(self, connection: Connection) -> list[RunRow]:
+        """All runs, newest first."""
+        count = select(func.count()).where(readings.c.run == runs.c.id).scalar_subquery()
+        query = select(runs, count.label("transcripts")).order_by(runs.c.id.desc())
+        return [_run_row(row) for row in connection.execute(query)]
+
+    def find(self, connection: Connection, name: str) -> RunRow:
+        """One run by id, by the start of its id, or `latest`.
+
+        Raises:
+            UnknownNameError: there is none, or several start like that.
+        """
+        known = self.rows(connection)
+        if name == "latest" and known:
+            return known[0]
+        matches = [row for row in known if row.id.startswith(name)]
+        if len(matches) != 1:
+            raise UnknownNameError(name, "run", [row.id for row in known])
+        return matches[0]
+
+    def cards(self, connection: Connection, run: str) -> list[MonitorCard]:
+        """The monitors of a run, with the thresholds it used."""
+        query = select(run_monitors.c.card).where(run_monitors.c.run == run)
+        found = connection.scalars(query.order_by(run_monitors.c.ordinal))
+        return [msgspec.convert(card, MonitorCard) for card in found]
+
+    def inputs(self, connection: Connection, run: str) -> dict[str, str]:
+        """File → SHA-256."""
+        query = select(inputs.c.file, inputs.c.sha256).where(inputs.c.run == run)
+        return {file: sha256 for file, sha256 in connection.execute(query)}
+
+    def refusals(self, connection: Connection, run: str) -> list[Refusal]:
+        """What the run could not read, in order."""
+        query = select(refusals).where(refusals.c.run == run).order_by(refusals.c.ordinal)
+        return [
+            Refusal(file=row.file, reason=row.reason, line=row.line, format=row.format)
+            for row in connection.execute(query)
+        ]
+
+    def readings(self, connection: Connection, run: str) -> Iterator[Reading]:
+        """What the run read, in order, without messages."""
+        query = select(readings).where(readings.c.run == run).order_by(readings.c.ordinal)
+        for row in connection.execute(query).all():
+            yield _reading(row)
+
+    def delete(self, connection: Connection, run: str) -> None:
+        """Drops a run; what only it had read is dropped by `Transcripts.sweep`."""
+        for table in (readings, refusals, inputs, run_monitors):
+            connection.execute(delete(table).where(table.c.run == run))
+        connection.execute(delete(runs).where(runs.c.id == run))
+
+
+def _values(run: str, reading: NewReading) -> dict[str, Any]:
+    ordinal, content, what, row = reading
+    return {
+        "run": run, "ordinal": ordinal, "transcript": content, "id": what.id,
+        "file": what.source.file, "format": what.source.format,
+        "position": what.source.position, "keys": what.source.keys, "agent": what.agent,
+        "access": what.access, "labels": what.labels, "metadata": what.metadata,
+        "coverage": msgspec.to_builtins(what.coverage), "verdict": row.verdict,
+        "suspicion": row.suspicion, **row.cues, "marked": row.marked,
+        "unscored": row.unscored, "retry": row.retry, "gaps": row.gaps,
+        "worst": msgspec.to_builtins(row.worst),
+    }  # fmt: skip
+
+
+def _run_row(row: Any) -> RunRow:
+    return RunRow(
+        id=row.id, key=row.key, command=row.command, started=row.started, finished=row.finished,
+        transcript_threshold=row.transcript_threshold, versions=row.versions,
+        transcripts=row.transcripts,
+    )  # fmt: skip
+
+
+def _reading(row: Any) -> Reading:
+    source = Source(file=row.file, format=row.format, position=row.position, keys=row.keys)
+    transcript = Transcript(
+        id=row.id, source=source, agent=row.agent, labels=row.labels,
+        metadata=row._mapping["metadata"], coverage=msgspec.convert(row.coverage, tuple[Gap, ...]),
+        access=row.access,
+    )  # fmt: skip
+    return Reading(ordinal=row.ordinal, content=row.transcript, transcript=transcript)
+
+
+def table_row(row: Any) -> Row:
+    """A row of `readings`, joined with `transcripts`, as a record."""
+    values = row._mapping
+    return Row(
+        id=row.id, file=row.file, format=row.format, access=row.access, turns=row.turns,
+        steps=row.steps, verdict=row.verdict, suspicion=row.suspicion,
+        cues={cue: values[cue] for cue in CUES}, marked=row.marked, unscored=row.unscored,
+        retry=row.retry, gaps=row.gaps,
+        worst=msgspec.convert(row.worst, Worst | None),
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""The tables, one portable schema for SQLite and PostgreSQL.
+
+Texts, transcripts and outcomes are stored once, by hash; `scores` binds a step and a monitor
+to an outcome; a run only points at what it read. `migrations/` builds the same tables.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+_JSON = JSON(none_as_null=True)
+
+runs = Table(
+    "runs", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("key", String(32), nullable=False),  # the same command on the same set goes on
+    Column("command", Text, nullable=False),
+    Column("set_hash", String(32), nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("finished", String(32)),
+    Column("transcript_threshold", Float, nullable=False),
+    Column("versions", _JSON, nullable=False),
+    Index("runs_by_key", "key"),
+)  # fmt: skip
+
+monitors = Table(
+    "monitors", metadata,
+    Column("hash", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("card", _JSON, nullable=False),
+)  # fmt: skip
+
+run_monitors = Table(
+    "run_monitors", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("monitor", String(32), ForeignKey("monitors.hash"), nullable=False),
+    Column("card", _JSON, nullable=False),  # with the thresholds of this run
+    PrimaryKeyConstraint("run", "ordinal"),
+)  # fmt: skip
+
+inputs = Table(
+    "inputs", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    PrimaryKeyConstraint("run", "file"),
+)  # fmt: skip
+
+refusals = Table(
+    "refusals", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("line", Integer),
+    Column("format", String(100)),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("run", "ordinal"),
+)  # fmt: skip
+
+texts = Table(
+    "texts", metadata,
+    Column("hash", String(32), primary_key=True),
+    Column("text", Text, nullable=False),
+)  # fmt: skip
+
+transcripts = Table(
+    "transcripts", metadata,
+    Column("hash", String(32), primary_key=True),
+    Column("turns", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+)  # fmt: skip
+
+messages = Table(
+    "messages", metadata,
+    Column("transcript", String(32), ForeignKey("transcripts.hash", ondelete="CASCADE"),
+           nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("turn", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("channel", String(12), nullable=False),
+    Column("provenance", String(12)),
+    Column("text", String(32), ForeignKey("texts.hash"), nullable=False),
+    Column("recipient", Text),
+    Column("call_name", Text),
+    Column("call_id", Text),
+    Column("answers", Text),
+    Column("parent", Text),
+    Column("branch", Text),
+    Column("cites", _JSON),
+    PrimaryKeyConstraint("transcript", "ordinal"),
+)  # fmt: skip
+
+steps = Table(
+    "steps", metadata,
+    Column("transcript", String(32), ForeignKey("transcripts.hash", ondelete="CASCADE"),
+           nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("message", Integer, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("address", String(32), nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    PrimaryKeyConstraint("transcript", "ordinal"),
+)  # fmt: skip
+
+outcomes = Table(
+    "outcomes", metadata,
+    Column("address", String(32), primary_key=True),
+    Column("status", String(10), nullable=False),
+    Column("value", Float),
+    Column("reason", Text),
+    Column("spans", _JSON),
+    Column("permanent", Boolean, nullable=False),
+)  # fmt: skip
+
+scores = Table(
+    "scores", metadata,
+    Column("transcript", String(32), ForeignKey("transcripts.hash", ondelete="CASCADE"),
+           nullable=False),
+    Column("monitor", String(32), ForeignKey("monitors.hash"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("outcome", String(32), ForeignKey("outcomes.address"), nullable=False),
+    PrimaryKeyConstraint("transcript", "monitor", "step"),
+    Index("scores_by_outcome", "outcome"),
+)  # fmt: skip
+
+readings = Table(
+    "readings", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("transcript", String(32), ForeignKey("transcripts.hash"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("format", String(100), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("keys", _JSON, nullable=False),
+    Column("agent", Text),
+    Column("access", String(12), nullable=False),
+    Column("labels", _JSON, nullable=False),
+    Column("metadata", _JSON, nullable=False),
+    Column("coverage", _JSON, nullable=False),
+    Column("verdict", String(12), nullable=False),
+    Column("suspicion", Float),
+    Column("steganography", Float),
+    Column("unfaithfulness", Float),
+    Column("scheming", Float),
+    Column("marked", Integer, nullable=False),
+    Column("unscored", Integer, nullable=False),
+    Column("retry", Boolean, nullable=False),  # some of the unscored may be scored next time
+    Column("gaps", Integer, nullable=False),
+    Column("worst", _JSON),
+    PrimaryKeyConstraint("run", "ordinal"),
+    Index("readings_by_transcript", "transcript"),
+)  # fmt: skip
+"""One transcript as one run read and judged it."""
