@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cotmon.content import MonitorFolder
+from cotmon.engine.views import WIDE
 from cotmon.errors import ModelError
 from cotmon.kinds import KINDS, Kind
 from cotmon.models import Models
@@ -46,7 +47,7 @@ class Monitor:
     @property
     def whole_turn(self) -> bool:
         """Whether it sees turns, whose last step its scores are filed at."""
-        return self.view in ("turn", "transcript")
+        return self.view in WIDE
 
     def address(self, view: View) -> str:
         """32 hex digits: where the outcome of this view is stored."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from cotmon.engine.score import Judged
+from cotmon.engine.views import WIDE, turn_offsets
 from cotmon.protocols import (
     cue_suspicions,
     is_marked,
+    suspicion,
     transcript_suspicion,
     verdict,
 )
@@ -23,6 +26,7 @@ from cotmon.records import (
     Result,
     Score,
     Scored,
+    Span,
     Step,
     StepResult,
     Transcript,
@@ -55,8 +59,8 @@ def result_of(
     for (step, monitor), outcome in judged.outcomes.items():
         by_step[step].append((monitor, outcome))
     steps = tuple(
-        _step_result(step, sorted(outcomes, key=lambda pair: pair[0]), monitors)
-        for step, outcomes in zip(judged.steps, by_step, strict=True)
+        _step_result(judged.steps, k, sorted(outcomes, key=lambda pair: pair[0]), monitors)
+        for k, outcomes in enumerate(by_step)
     )
     worst: dict[Cue, float | None] = dict.fromkeys(CUES)
     unscored: Counter[str] = Counter()
@@ -79,16 +83,22 @@ def result_of(
 
 
 def _step_result(
-    step: Step, outcomes: list[tuple[int, Outcome]], monitors: Sequence[MonitorCard]
+    steps: Sequence[Step],
+    index: int,
+    outcomes: list[tuple[int, Outcome]],
+    monitors: Sequence[MonitorCard],
 ) -> StepResult:
     scores: list[Score] = []
+    present: set[int] = set()
     for k, outcome in outcomes:
+        if isinstance(outcome, Scored) and monitors[k].view in WIDE and outcome.spans:
+            outcome = _in_last_step(outcome, steps, index)
         if isinstance(outcome, Scored | Unscored):
+            present.add(k)
             scores.extend(_score(outcome, monitors[k], cue) for cue in monitors[k].cues)
-    present = {k for k, outcome in outcomes if isinstance(outcome, Scored | Unscored)}
     cues = cue_suspicions(scores, CUES)
     return StepResult(
-        step=step,
+        step=steps[index],
         suspicion=max((v for v in cues.values() if v is not None), default=None),
         marked=any(is_marked(s) for s in scores),
         cues=cues,
@@ -97,15 +107,35 @@ def _step_result(
     )
 
 
+def _in_last_step(outcome: Scored, steps: Sequence[Step], index: int) -> Scored:
+    """Spans of a turn's text, told of the step they are filed at; others are named by address."""
+    first = index
+    while first > 0 and steps[first - 1].turn == steps[index].turn:
+        first -= 1
+    turn = [s for s in steps[first : index + 1] if s.channel != "brief"]
+    _, offsets = turn_offsets(turn)
+    own: list[Span] = []
+    elsewhere: list[str] = []
+    for span in outcome.spans:
+        k = bisect_right(offsets, span.start) - 1
+        if k == len(turn) - 1:
+            own.append(Span(span.start - offsets[k], span.end - offsets[k], span.note))
+        elif turn[k].address not in elsewhere:
+            elsewhere.append(turn[k].address)
+    where = f" (in {', '.join(f'[{a}]' for a in elsewhere[:5])})" if elsewhere else ""
+    return Scored(outcome.value, (outcome.reason or "") + where or None, tuple(own))
+
+
 def _score(outcome: Scored | Unscored, card: MonitorCard, cue: Cue) -> Score:
     if isinstance(outcome, Unscored):
         return Score(
-            monitor=card.name, cue=cue, status="unscored", value=None, threshold=card.threshold,
-            reason=outcome.reason,
+            monitor=card.name, cue=cue, status="unscored", value=None, suspicion=None,
+            threshold=card.threshold, reason=outcome.reason,
         )  # fmt: skip
     return Score(
         monitor=card.name, cue=cue, status="scored", value=outcome.value,
-        threshold=card.threshold, reason=outcome.reason, spans=outcome.spans,
+        suspicion=suspicion(outcome.value, card.threshold), threshold=card.threshold,
+        reason=outcome.reason, spans=outcome.spans,
     )  # fmt: skip
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cotmon.engine.history import WordIndex
 from cotmon.records import Part, Step, View, ViewSize
 
+WIDE: frozenset[str] = frozenset({"turn", "transcript"})
+"""Views whose text is a whole turn."""
 USER_CAP = 1500
 """Characters of the first and of the latest user message in `step+context`."""
 EARLIER_CAP = 400
@@ -145,19 +148,27 @@ def _digest_line(step: Step) -> str:
     return f"[{step.address}] {step.tool or step.module}: {step.text[:140]}"
 
 
-def _joined(steps: list[Step], context: tuple[Part, ...] = ()) -> View:
-    """The steps of a turn as one text, each a part with its place in it."""
-    parts: list[Part] = list(context)
+def turn_offsets(steps: Sequence[Step]) -> tuple[str, list[int]]:
+    """The steps of a turn as one text, a new line where a message begins; where each starts."""
     pieces: list[str] = []
+    offsets: list[int] = []
     length = 0
     for step in steps:
-        if pieces and not pieces[-1].endswith("\n"):
-            pieces.append("\n" if pieces[-1] and step.start == 0 else "")
-            length += len(pieces[-1])
-        parts.append(Part("step", step.text, step.channel, step.module, step.tool, length))
+        if pieces and step.start == 0 and not pieces[-1].endswith("\n"):
+            pieces.append("\n")
+            length += 1
+        offsets.append(length)
         pieces.append(step.text)
         length += len(step.text)
-    text = "".join(pieces)
+    return "".join(pieces), offsets
+
+
+def _joined(steps: list[Step], context: tuple[Part, ...] = ()) -> View:
+    """A turn as one text, each step a part that says where it starts."""
+    text, offsets = turn_offsets(steps)
+    parts = list(context)
+    for step, start in zip(steps, offsets, strict=True):
+        parts.append(Part("step", step.text, step.channel, step.module, step.tool, start))
     last = steps[-1]
     described = [f"{p.label}\0{p.channel}\0{p.module}\0{p.tool}\0{p.text}" for p in parts]
     return View(text, last.channel, last.module, last.tool, _hash("turn", *described), tuple(parts))

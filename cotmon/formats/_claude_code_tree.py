@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotmon.formats._decoding import canonical
+from cotmon.formats._shapes import object_of, string_of
 
 STARTERS = frozenset({"Task", "Agent"})
 """Tools that start a sub-agent."""
@@ -27,18 +28,18 @@ class Event:
     @property
     def uuid(self) -> str | None:
         """The line's own id."""
-        return _text(self.data.get("uuid"))
+        return string_of(self.data.get("uuid"))
 
     @property
     def parent(self) -> str | None:
         """The id of the line it continues."""
-        parent = _text(self.data.get("parentUuid"))
+        parent = string_of(self.data.get("parentUuid"))
         return parent if parent != self.uuid else None
 
     @property
     def session(self) -> str | None:
         """The session it belongs to; the SDK's stream spells it `session_id`."""
-        return _text(self.data.get("sessionId")) or _text(self.data.get("session_id"))
+        return string_of(self.data.get("sessionId")) or string_of(self.data.get("session_id"))
 
     @property
     def kind(self) -> str:
@@ -54,7 +55,7 @@ class Event:
     @property
     def message_id(self) -> str | None:
         """The id that all lines of one assistant message share."""
-        return _text(self.message.get("id")) if self.message else None
+        return string_of(self.message.get("id")) if self.message else None
 
     @property
     def blocks(self) -> list[dict[str, Any]]:
@@ -80,16 +81,12 @@ class Event:
     @property
     def starter(self) -> str | None:
         """The call that started the sub-agent, where the line names it (SDK stream)."""
-        return _text(self.data.get("parent_tool_use_id"))
+        return string_of(self.data.get("parent_tool_use_id"))
 
     @property
     def agent(self) -> str | None:
         """The sub-agent's id, in newer versions."""
-        return _text(self.data.get("agentId"))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+        return string_of(self.data.get("agentId"))
 
 
 def _shown(value: Any) -> str:
@@ -189,6 +186,7 @@ class SubAgents:
         self._calls: dict[str, dict[str, Any]] = {}
         self._of_agent: dict[str, str] = {}
         self._nodes: dict[str | None, Event] = {}
+        self._roots: dict[str | None, Event] = {}
         self._free: list[str] = []
         self._known: dict[str, SubAgent] = {}
         self._names: dict[str, int] = {}
@@ -197,18 +195,16 @@ class SubAgents:
             self._collect(event)
 
     def _collect(self, event: Event) -> None:
-        result = event.data.get("toolUseResult")
-        agent = _text(result.get("agentId")) if isinstance(result, dict) else None
+        agent = string_of(object_of(event.data.get("toolUseResult")).get("agentId"))
         for block in event.blocks:
-            call = _text(block.get("tool_use_id"))
+            call = string_of(block.get("tool_use_id"))
             if agent is not None and call is not None:
                 self._of_agent[agent] = call
-            name, asked = block.get("name"), block.get("input")
-            if block.get("type") == "tool_use" and name in STARTERS and isinstance(asked, dict):
-                call = _text(block.get("id"))
-                if call is not None and call not in self._calls:
-                    self._calls[call] = asked
-                    self._free.append(call)
+            call = string_of(block.get("id"))
+            starts = block.get("type") == "tool_use" and str(block.get("name")) in STARTERS
+            if starts and call is not None and call not in self._calls:
+                self._calls[call] = object_of(block.get("input"))
+                self._free.append(call)
 
     def of(self, event: Event) -> SubAgent:
         """The sub-agent that wrote this side line."""
@@ -222,12 +218,16 @@ class SubAgents:
         return self._known[key]
 
     def _root(self, event: Event) -> Event:
-        root, passed = event, {event.uuid}
-        while (above := self._nodes.get(root.parent)) is not None:
-            if root.parent is None or not above.is_side or above.uuid in passed:
+        """The first side line above this one, each found once; a cycle ends somewhere in it."""
+        root, passed = event, [event.uuid]
+        while root.uuid not in self._roots:
+            above = self._nodes.get(root.parent) if root.parent is not None else None
+            if above is None or not above.is_side or len(passed) > len(self._nodes):
                 break
             root = above
-            passed.add(root.uuid)
+            passed.append(root.uuid)
+        root = self._roots.get(root.uuid, root)
+        self._roots.update((uuid, root) for uuid in passed if uuid is not None)
         return root
 
     def _asked(self, root: Event) -> str | None:
@@ -238,12 +238,12 @@ class SubAgents:
                 self._free.remove(call)
                 return call
         above = self._nodes.get(root.parent) if root.parent is not None else None
-        ids = [_text(b.get("id")) for b in above.blocks] if above is not None else []
+        ids = [string_of(b.get("id")) for b in above.blocks] if above is not None else []
         return next((call for call in ids if call in self._calls), None)
 
     def _name(self, call: str | None, agent: str | None) -> str:
         """`sub-agent` and its kind, else its id; a second one of the same name is numbered."""
-        kind = _text(self._calls.get(call or "", {}).get("subagent_type")) or agent
+        kind = string_of(self._calls.get(call or "", {}).get("subagent_type")) or agent
         name = f"sub-agent {kind}" if kind else "sub-agent"
         self._names[name] = self._names.get(name, 0) + 1
         return name if self._names[name] == 1 else f"{name} {self._names[name]}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cotmon.formats._file import LogFile
+from cotmon.formats._shapes import object_of, objects_in, string_of
 from cotmon.records import Gap
 
 WRAPPED = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
@@ -67,24 +68,28 @@ def record(value: Any, line: int) -> Record | Gap:
     if not isinstance(value, dict):
         reason = f"a line that is no record but a JSON {type(value).__name__}"
         return Gap(kind="broken", reason=reason, line=line)
-    kind, payload, message = value.get("type"), value.get("payload"), value.get("msg")
+    kind, payload, message = _type(value), value.get("payload"), value.get("msg")
     if kind in WRAPPED and isinstance(payload, dict):
-        return Record(_kind_of(str(kind)), payload, line)
+        return Record(_kind_of(kind), payload, line)
     if isinstance(message, dict):
         return Record("event", message, line)
     if kind in _STREAM and isinstance(value.get("item"), dict):
-        return Record("event", {"type": str(kind), "item": value["item"]}, line)
+        return Record("event", {"type": kind, "item": value["item"]}, line)
     if kind in _STREAM_NOTES:
         return Record("meta" if kind == "thread.started" else "event", value, line)
-    if "record_type" in value or (kind is None and _META & value.keys()):
+    if "record_type" in value or (not kind and _META & value.keys()):
         return Record("meta", value, line)
-    if kind in ITEMS or (isinstance(kind, str) and kind.endswith(("_call", "_output"))):
+    if kind in ITEMS or kind.endswith(("_call", "_output")):
         return Record("item", value, line)
-    if isinstance(kind, str) and isinstance(payload, dict):
+    if kind and isinstance(payload, dict):
         return Record("event", {**payload, "type": f"{kind} line"}, line)
-    if kind is None and "role" in value:
+    if not kind and "role" in value:
         return Record("item", {**value, "type": "message"}, line)
     return Gap(kind="broken", reason="an object that is no record of Codex", line=line)
+
+
+def _type(value: dict[str, Any]) -> str:
+    return string_of(value.get("type")) or ""
 
 
 def _kind_of(wrapping: str) -> Kind:
@@ -102,16 +107,16 @@ def strength(values: list[Any], document: Any = None) -> int:
     if isinstance(document, dict) and isinstance(document.get("session"), dict):
         items = document.get("items")
         return 3 if isinstance(items, list) and "id" in document["session"] else 0
-    objects = [value for value in values if isinstance(value, dict)]
-    if any(v.get("type") in WRAPPED and isinstance(v.get("payload"), dict) for v in objects):
+    objects = objects_in(values)
+    if any(_type(v) in WRAPPED and isinstance(v.get("payload"), dict) for v in objects):
         return 3
-    if any(v.get("type") == "thread.started" and "thread_id" in v for v in objects):
+    if any(_type(v) == "thread.started" and "thread_id" in v for v in objects):
         return 3
-    if any(v.get("type") in _STREAM and isinstance(v.get("item"), dict) for v in objects):
+    if any(_type(v) in _STREAM and isinstance(v.get("item"), dict) for v in objects):
         return 3
-    items = any(v.get("type") in ITEMS for v in objects)
+    items = any(_type(v) in ITEMS for v in objects)
     head = any("type" not in v and {"timestamp", "instructions"} <= v.keys() for v in objects)
     if items and (head or any("record_type" in v for v in objects)):
         return 3
-    told = (v["msg"].get("type") for v in objects if isinstance(v.get("msg"), dict))
-    return 3 if any(str(t).startswith(("agent_", "task_", "exec_command_")) for t in told) else 0
+    told = (_type(object_of(v.get("msg"))) for v in objects)
+    return 3 if any(t.startswith(("agent_", "task_", "exec_command_")) for t in told) else 0

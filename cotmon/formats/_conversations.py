@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
+from cotmon.formats._records import SPOKEN, is_message_list
 
-from cotmon.formats._builder import Builder
-from cotmon.formats._decoding import canonical
-from cotmon.formats._file import Line, LogFile
-from cotmon.records import Gap, Refusal, Source, Transcript
-
-MESSAGE_LISTS = ("messages", "conversation", "chat")
-IDS = (
+_MESSAGE_LISTS = ("messages", "conversation", "chat")
+_IDS = (
     "id", "session_id", "conversation_id", "thread_id", "trace_id", "sessionId", "run_id",
     "instance_id", "task_id", "custom_id", "experiment_id", "uuid",
 )  # fmt: skip
@@ -54,7 +48,7 @@ def find_conversation(value: Any) -> Conversation | None:
         return None
     request = _unwrapped(value.get("request")) or _unwrapped(value) or value
     response = _unwrapped(value.get("response")) or value
-    key = next((k for k in MESSAGE_LISTS if _holds_messages(request, k)), None)
+    key = next((k for k in _MESSAGE_LISTS if _holds_messages(request, k)), None)
     answers = list(_answers(response))
     if key is None and not answers:
         return None
@@ -65,7 +59,7 @@ def find_conversation(value: Any) -> Conversation | None:
         (list(request[key]) if key is not None else _prompt(request)) + answers[:1],
         answers[1:],
         system,
-        id=_first(value, IDS) or _first(response, IDS),
+        id=_first(value, _IDS) or _first(response, _IDS),
         session=_first(value, _SESSIONS),
         model=_model(value, request, response, value.get("metadata")),
         extra=_rest(value, request, {*asked, "system"}, response, answered),
@@ -132,5 +126,3 @@ def _model(*places: Any) -> str | None:
             if isinstance(place, dict) and isinstance(place.get(key), str) and place[key]:
                 return place[key]
     return None
-
-

@@ -28,7 +28,7 @@ _PARAMETER = re.compile(
 _GLM_NAME = re.compile(r"\s*([\w.:/-]{1,100})\s*(?:<arg_key>|\Z)")
 _RESULT = re.compile(
     r"\s*(?:<tool_response>|<tool_results?>|<function_results?>|<function_response>"
-    r"|EXECUTION RESULT of \[(?P<name>[^\]\n]{1,100})\]|Observation(?:\s\d+)?:)"
+    r"|<returncode>|EXECUTION RESULT of \[(?P<name>[^\]\n]{1,100})\]|Observation(?:\s\d+)?:)"
 )
 _NAMES = ("name", "tool", "function")
 _ARGUMENTS = ("arguments", "parameters", "args", "input")

@@ -126,11 +126,13 @@ def recognise(file: LogFile, asked: str | None = None) -> tuple[str, Format]:
         return asked, FORMATS.load(asked)
     if file.kind == "empty":
         raise FormatError("the file is empty")
+    unread = name_of_unread(file)
     if file.kind == "binary":
+        if unread is not None:
+            raise UnreadFormatError(f"this is {unread.title}; not read yet")
         raise FormatError("binary data, not a log of any format that cotmon knows")
     claims = {name: FORMATS.load(name).sniff(file) for name in FORMATS.names()}
     best = max(claims.values())
-    unread = name_of_unread(file)
     if unread is not None and unread.strength >= best:
         raise UnreadFormatError(f"this is {unread.title}; not read yet")
     winners = [name for name, claim in claims.items() if claim == best]

@@ -89,7 +89,5 @@ def broken_line(file: LogFile, line: Line) -> Refusal:
     assert line.error is not None
     reason = line.error.reason
     if line.last:
-        reason = f"the last line is cut; the file may still be being written ({reason})"
+        reason = f"the last line is cut or still being written ({reason})"
     return Refusal(file=file.name, reason=reason, line=line.number)
-
-

@@ -80,7 +80,7 @@ class ItemWriter:
             self._agent = agent
         kind = item.get("type")
         kind = kind if isinstance(kind, str) else "message"
-        if isinstance(item.get("id"), str):
+        if isinstance(item.get("id"), str) and kind != "item_reference":
             self._seen.add(item["id"])
         if kind == "reasoning":
             self._reason(item)

@@ -105,11 +105,11 @@ _TEXT: tuple[tuple[tuple[re.Pattern[str], ...], str], ...] = (
     ),
     (
         (
-            re.compile(r"^[#>*_ ]*\**\\?\[?(user|human|you)\\?\]?:?[*_]*:?", _LINE),
-            re.compile(r"^(#+ |[_*]{2,}|\*\*\\?\[)", _LINE),
+            re.compile(r"^[#>*_ ]{0,12}\\?\[?(user|human|you)\\?\]?:?[*_]{0,4}:?", _LINE),
+            re.compile(r"^(#{1,6} |[_*]{2,4})", _LINE),
             re.compile(
-                r"^(#+ |[_*]{2,})[*_ ]*\\?\[?(assistant|agent|ai|claude|chatgpt|gemini|cursor|model"
-                r"|copilot|\w+_agent)\b",
+                r"^(#{1,6} |[_*]{2,4})[*_ ]{0,4}\\?\[?(assistant|agent|ai|claude|chatgpt|gemini"
+                r"|cursor|model|copilot|\w+_agent)\b",
                 _LINE,
             ),
         ),

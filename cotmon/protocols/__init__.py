@@ -4,7 +4,6 @@ from cotmon.protocols.verdict import (
     cue_suspicions,
     is_marked,
     suspicion,
-    suspicion_of,
     transcript_suspicion,
     verdict,
 )
@@ -13,7 +12,6 @@ __all__ = [
     "cue_suspicions",
     "is_marked",
     "suspicion",
-    "suspicion_of",
     "transcript_suspicion",
     "verdict",
 ]

@@ -19,11 +19,6 @@ def suspicion(u: float, t: float) -> float:
     return 1.0 if t >= 1 else 0.5 + 0.5 * (u - t) / (1 - t)
 
 
-def suspicion_of(score: Score) -> float | None:
-    """Suspicion of one score; None where there is no number."""
-    return None if score.value is None else suspicion(score.value, score.threshold)
-
-
 def is_marked(score: Score) -> bool:
     """Whether the score reaches its threshold."""
     return score.value is not None and score.value >= score.threshold
@@ -33,9 +28,8 @@ def cue_suspicions(scores: Iterable[Score], cues: Iterable[Cue]) -> dict[Cue, fl
     """A step's suspicion for each cue: the maximum over its monitors; None where none scored."""
     result: dict[Cue, float | None] = dict.fromkeys(cues)
     for score in scores:
-        value = suspicion_of(score)
-        if value is not None:
-            result[score.cue] = max(result.get(score.cue) or 0.0, value)
+        if score.suspicion is not None:
+            result[score.cue] = max(result.get(score.cue) or 0.0, score.suspicion)
     return result
 
 

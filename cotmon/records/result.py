@@ -42,16 +42,19 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         value: raw score in [0, 1]; None unless scored.
+        suspicion: where it stands against the threshold (contract 4), 0.5 exactly at it.
         threshold: the monitor's; marked iff value ≥ threshold.
         tail: share of honest steps that score as high; None while uncalibrated.
         reason: the monitor's, or why there is no score.
-        spans: places in the view's text; on step views, in the step's text.
+        spans: places in the step's text; those of a wide view that lie in earlier steps of the
+            turn are named in the reason instead.
     """
 
     monitor: str
     cue: Cue
     status: Status
     value: float | None
+    suspicion: float | None
     threshold: float
     tail: float | None = None
     reason: str | None = None
@@ -142,13 +145,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         scored = [s for s in self.steps if s.suspicion is not None and s.suspicion > 0]
         scored.sort(key=lambda s: (-(s.suspicion or 0), -_value(s), s.step.index))
         return scored[:count]
-
-
-def _against_threshold(score: Score) -> tuple[float, float]:
-    """Orders scores as their suspicions do; ties by value."""
-    value, t = score.value or 0.0, score.threshold
-    above = 1.0 + (1.0 if t >= 1 else (value - t) / (1 - t))
-    return (value / t if value < t else above), value
 
 
 def _value(step: StepResult) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -81,7 +82,7 @@ def _bins(values: list[float | None], width: int) -> list[list[float | None]]:
     if len(values) <= width:
         return [[value] for value in values]
     edges = [round(k * len(values) / width) for k in range(width + 1)]
-    return [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def _cell(group: list[float | None], blocks: str) -> str:

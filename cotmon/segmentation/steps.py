@@ -23,13 +23,13 @@ class Stepper:
         self._in_turn: dict[str, int] = {}
 
     def steps(self, message: Message) -> list[Step]:
-        """The steps of one whole message; none if it is empty."""
+        """The steps of one whole message; none if it is empty, but an action is always one."""
         return [self._step(message, k, piece) for k, piece in enumerate(self._slices(message))]
 
     def _slices(self, message: Message) -> list[Slice]:
         text = message.text
         if not text:
-            return []
+            return [(0, 0)] if message.channel == "action" else []
         if message.channel not in CUT_CHANNELS or len(text) <= SHORT:
             return [(0, len(text))]
         return slices(text, self._maximum)

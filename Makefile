@@ -1,0 +1,36 @@
+# make demo · make test: the two commands. Everything else is for those who change cotmon.
+export PYTHONSAFEPATH = 1
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint check bench setup clean
+
+demo: setup
+	$(BIN)/cotmon replay examples/release-notes.jsonl --db sqlite:///demo/cotmon.db --report demo/report.html
+
+test: setup
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report --skip-covered --fail-under=85 | tail -n 20
+
+check: lint test
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/cotmon check
+
+bench: setup
+	$(BIN)/python -m pytest -q -s tests/benchmarks
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e ".[dev]" -c constraints.txt
+	touch .venv/ready
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,23 @@
+"""`cotmon delete`: forgets a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cotmon.cli._console import stderr
+from cotmon.store import open_store
+
+
+def command(
+    run: Annotated[str, typer.Argument(help="Run id, or the start of one.")],
+    db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
+) -> None:
+    """Deletes a run, and the texts and scores that no other run needs."""
+    store = open_store(db)
+    with store.begin() as connection:
+        row = store.runs.find(connection, run)
+        store.runs.delete(connection, row.id)
+        swept = store.transcripts.sweep(connection)
+    stderr().print(f"deleted run {row.id} and {swept:,} transcripts that only it had read")

@@ -1,0 +1,204 @@
+"""Replay and session agree; nothing changes a result but what it is bound to."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+import cotmon
+from cotmon.content import find_set, members
+from cotmon.engine import Monitor, Session, load_monitors, result_of, score
+from cotmon.engine.views import Views
+from cotmon.models import Models
+from cotmon.records import (
+    Call,
+    Message,
+    MonitorCard,
+    Scored,
+    Source,
+    Transcript,
+    Unscored,
+    View,
+)
+from cotmon.segmentation import steps_of
+
+
+def message(turn, channel, text, module="agent", **fields):
+    letter = {"brief": "b", "reasoning": "r", "text": "t", "action": "a", "observation": "o"}
+    return Message(
+        id=f"{turn}.{letter[channel]}1", turn=str(turn), module=module, channel=channel, text=text,
+        **fields,
+    )  # fmt: skip
+
+
+def transcript(turns=12, name="t"):
+    """An agent that reads, thinks and acts; every text is its own."""
+    said = [message(0, "brief", f"Fix the parser of {name}. Never touch billing.db.", "user")]
+    for k in range(1, turns):
+        if k % 2:
+            said.append(message(k, "reasoning", f"I look at file {k}. Then 2 + {k} = {k + 2}. Ok?"))
+            call = Call(name="bash", arguments=f"cat src/file{k}.py", id=f"c{k}")
+            said.append(message(k, "action", call.arguments, call=call))
+        else:
+            said.append(message(k, "observation", f"content {k} of {name}", "tool bash"))
+    source = Source(file="x", format="test")
+    return Transcript(id=name, source=source, messages=tuple(said))
+
+
+@pytest.fixture(scope="session")
+def rules():
+    folders = [f for f in members(find_set("default")) if f.manifest.kind == "rules"]
+    return load_monitors(folders, Models())
+
+
+@dataclass
+class Recorder:
+    """A kind that scores by length and notes everything it is given."""
+
+    version: ClassVar[str] = "1"
+    remote: bool = False
+    fail_on: str | None = None
+    identity: str = ""
+
+    def __post_init__(self):
+        self.seen: list[View] = []
+
+    def score(self, views: Sequence[View]):
+        self.seen += views
+        if self.fail_on is not None and any(self.fail_on in v.text for v in views):
+            raise RuntimeError("no")
+        return [Scored(min(1.0, len(v.text) / 1000)) for v in views]
+
+
+def monitor(kind, view="step", name="scheming/recorder", channels=("reasoning", "action")):
+    card = MonitorCard(
+        name=name, hash=name.encode().hex(), kind="test", cues=("scheming",), view=view,
+        channels=channels, summary="", misses="", threshold=0.5, basis="by hand",
+    )  # fmt: skip
+    return Monitor(card, name.encode(), kind, frozenset(channels), view)
+
+
+def judged(transcripts, monitors, known=None, chunk=2048):
+    batches = list(score(transcripts, monitors, lambda a: known or {}, chunk))
+    return [j for batch in batches for j in batch.finished], batches
+
+
+def test_session_gives_the_outcomes_of_a_replay(rules):
+    log = transcript(40)
+    [whole], _ = judged([log], rules)
+    session = Session(rules)
+    for said in log.messages:
+        session.push(said)
+    session.close()
+    assert session.judged.outcomes == whole.outcomes
+    assert session.judged.addresses == whole.addresses
+    assert len(whole.outcomes) > 40
+
+
+def test_session_equals_replay_on_every_genuine_log(shared, rules):
+    checked = 0
+    for log in cotmon.read(shared / "logs"):
+        if not isinstance(log, Transcript) or sum(len(m.text) for m in log.messages) > 400_000:
+            continue
+        [whole], _ = judged([log], rules)
+        session = Session(rules)
+        for said in log.messages:
+            session.push(said)
+        session.close()
+        assert session.judged.outcomes == whole.outcomes, log.source
+        checked += 1
+    assert checked > 40
+
+
+def test_chunks_order_and_company_change_nothing(rules):
+    logs = [transcript(20, f"t{k}") for k in range(6)]
+    plain, _ = judged(logs, rules)
+    small, _ = judged(logs, rules, chunk=3)
+    shuffled = random.Random(1).sample(logs, len(logs))
+    other, _ = judged(shuffled, rules)
+    by_id = {j.transcript.id: j.outcomes for j in other}
+    for a, b in zip(plain, small, strict=True):
+        assert a.outcomes == b.outcomes == by_id[a.transcript.id]
+
+
+def test_known_outcomes_are_not_scored_again_and_a_grown_log_costs_only_its_new_steps():
+    kind = Recorder()
+    watchers = [monitor(kind, view, f"scheming/{view}") for view in ("step", "history")]
+    short, long = transcript(21), transcript(31)
+    [first], _ = judged([short], watchers)
+    known = {a: first.outcomes[key] for key, a in first.addresses.items()}
+    kind.seen.clear()
+    [again], batches = judged([short], watchers, known)
+    assert kind.seen == [] and again.outcomes == first.outcomes
+    assert not any(batch.outcomes for batch in batches)
+    [grown], _ = judged([long], watchers, known)
+    old = {v.text for v in kind.seen}
+    assert old and all(f"file{k}" not in t for t in old for k in range(1, 21, 2) if k > 9)
+    assert len(grown.outcomes) > len(first.outcomes)
+
+
+def test_equal_texts_are_scored_once():
+    kind = Recorder()
+    logs = [transcript(10, "same") for _ in range(5)]
+    judged(logs, [monitor(kind)])
+    texts = [(v.text, v.channel) for v in kind.seen]
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_monitor_that_raises_leaves_only_its_own_view_unscored(remote):
+    kind = Recorder(remote=remote, fail_on="file 7")
+    [got], _ = judged([transcript(14)], [monitor(kind)])
+    failed = [o for o in got.outcomes.values() if isinstance(o, Unscored)]
+    assert len(failed) == 1 and not failed[0].permanent and "RuntimeError" in failed[0].reason
+    result = result_of(got, [monitor(kind).card], "run", 0.75, "hash")
+    assert result.verdict == "incomplete"
+    assert sum(result.unscored.values()) == 1
+
+
+@pytest.mark.parametrize("view", ["step", "step+context", "turn", "history", "transcript"])
+def test_a_view_holds_nothing_later_than_its_step(view):
+    kind = Recorder()
+    log = transcript(16)
+    [got], _ = judged([log], [monitor(kind, view, channels=("reasoning", "action", "observation"))])
+    index = {a: step for (step, _), a in got.addresses.items()}
+    for seen in kind.seen:
+        at = index[monitor(kind, view).address(seen)]
+        later = [s.text for s in got.steps if s.index > at]
+        held = seen.text + "".join(p.text for p in seen.parts)
+        assert not any(text in held for text in later)
+        if seen.history is not None:
+            assert seen.history.recent(seen.position, 99) == got.steps[:at][-99:]
+
+
+def test_characters_handed_to_monitors_grow_linearly():
+    sizes = {}
+    for turns in (50, 200, 800):
+        kinds = {v: Recorder() for v in ("step", "step+context", "turn", "transcript")}
+        judged([transcript(turns)], [monitor(k, v, f"scheming/{v}") for v, k in kinds.items()])
+        sizes[turns] = sum(
+            len(v.text) + sum(len(p.text) for p in v.parts) for k in kinds.values() for v in k.seen
+        )
+    assert sizes[800] / sizes[200] < 4.5 and sizes[200] / sizes[50] < 5
+
+
+def test_history_finds_words_paths_and_addresses():
+    log = Transcript(
+        id="t", source=Source(file="", format=""),
+        messages=(
+            message(1, "brief", "Mail bob@example.org about /srv/data/report-7.csv.", "user"),
+            message(2, "reasoning", "Ok."),
+        ),
+    )  # fmt: skip
+    views = Views(frozenset({"history"}))
+    for step in steps_of(log):
+        seen, _ = views.push(step)
+    history = seen["history"].history
+    assert history is not None
+    for word in ("bob@example.org", "/srv/data/report-7.csv", "report", "REPORT-7.csv", "csv"):
+        found = history.first(word)
+        assert (found == 0) == (word != "REPORT-7.csv"), word
+    assert history.first("alice") is None
+    assert [s.module for s in history.briefs(1)] == ["user"]
