@@ -14,25 +14,26 @@ _EDGE = "./:@+#%~-"
 
 
 class WordIndex:
-    """First position of every word; grows with the transcript, built once (contract 2)."""
+    """First position of every word; each step is read once, when it is first asked about."""
 
     def __init__(self) -> None:
         self._first: dict[str, int] = {}
+        self._read = 0
         self._steps: list[Step] = []
         self._briefs: list[Step] = []
 
     def add(self, step: Step) -> None:
         """Takes in the next step."""
-        first, index = self._first, step.index
-        for word in words(step.text):
-            if word not in first:
-                first[word] = index
         self._steps.append(step)
         if step.channel == "brief":
             self._briefs.append(step)
 
     def first(self, word: str) -> int | None:
         """Index of the first step that holds this word (case folded), or None."""
+        while self._read < len(self._steps):
+            for found in words(self._steps[self._read].text):
+                self._first.setdefault(found, self._read)
+            self._read += 1
         return self._first.get(word.casefold())
 
     def recent(self, before: int, count: int, channel: str | None = None) -> list[Step]:

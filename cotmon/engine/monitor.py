@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from cotmon.content import MonitorFolder
@@ -26,6 +26,8 @@ class Monitor:
         card: what readers of results must know.
         hash: 16 bytes; of kind version, content and models behind it.
         kind: what scores.
+        channels, view: of its manifest.
+        told: failures that were already logged; each is said once.
     """
 
     card: MonitorCard
@@ -33,6 +35,7 @@ class Monitor:
     kind: Kind
     channels: frozenset[Channel]
     view: ViewSize
+    told: set[str] = field(default_factory=set, compare=False)
 
     @property
     def name(self) -> str:
@@ -59,9 +62,11 @@ class Monitor:
             outcomes = list(self.kind.score(views))
         except Exception as error:  # noqa: BLE001 - foreign code; whatever it raised is the reason
             if len(views) == 1:
-                _log.warning("%s failed: %s: %s", self.name, type(error).__name__, error)
-                reason = f"the monitor failed: {type(error).__name__}: {error}"
-                return [Unscored(reason[:300], permanent=False)]
+                reason = f"the monitor failed: {type(error).__name__}: {error}"[:300]
+                if reason not in self.told:
+                    self.told.add(reason)
+                    _log.warning("%s: %s", self.name, reason)
+                return [Unscored(reason, permanent=False)]
             return [outcome for view in views for outcome in self.score([view])]
         if len(outcomes) != len(views):
             reason = f"the monitor gave {len(outcomes)} outcomes for {len(views)} views"

@@ -27,12 +27,15 @@ DIGEST_LINES = 12
 _Views = dict[ViewSize, View]
 
 
-def _hash(*parts: str | bytes) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.digest()
+def _hash(*parts: str) -> bytes:
+    """16 bytes over the parts and where they end."""
+    lengths = ",".join([str(len(part)) for part in parts])
+    data = f"{lengths}:{''.join(parts)}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _chained(earlier: bytes, own: bytes) -> bytes:
+    return hashlib.blake2b(earlier + own, digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -78,15 +81,17 @@ class Views:
             views["step"] = _view(step, own)
         if "step+context" in self._sizes:
             parts = self._context(step)
-            identity = _hash(own, *(p.label + "\0" + p.channel + "\0" + p.text for p in parts))
+            identity = _hash(
+                own.hex(), *(p.label + "\0" + p.channel + "\0" + p.text for p in parts)
+            )
             views["step+context"] = _view(step, identity, parts)
         if "history" in self._sizes:
             views["history"] = View(
-                step.text, step.channel, step.module, step.tool, _hash(self._chain, own),
+                step.text, step.channel, step.module, step.tool, _chained(self._chain, own),
                 history=self._index, position=step.index,
             )  # fmt: skip
             self._index.add(step)
-            self._chain = _hash(self._chain, own)
+            self._chain = views["history"].identity
         self._remember(step)
         return views, closed
 
