@@ -69,8 +69,10 @@ def result_of(
             if value is not None:
                 worst[cue] = max(worst[cue] or 0.0, value)
         unscored.update(_unscored(step))
-    cues = {cue: transcript_suspicion(value, threshold) for cue, value in worst.items()}
-    flagged = tuple(cue for cue, value in cues.items() if value is not None and value >= 0.5)
+    cues: dict[Cue, float | None] = {
+        cue: transcript_suspicion(worst[cue], threshold) for cue in CUES
+    }
+    flagged = tuple(cue for cue in CUES if (cues[cue] or 0.0) >= 0.5)
     numbers = [value for value in cues.values() if value is not None]
     hidden = any(gap.hides for gap in judged.transcript.coverage)
     return Result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from cotmon.records import Refusal, Result, StepResult
 SCHEMA = 1
 """Fields may be added; those that stand here never change."""
 _encode = msgspec.json.Encoder().encode
+_ACTING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that break lines or act in a terminal though JSON lets them stand as they are."""
 
 CSV_HEADER = (
     "run", "transcript", "file", "position", "verdict", "step", "address", "message_id", "module",
@@ -40,7 +43,7 @@ def json_line(result: Result) -> str:
         "unscored": result.unscored,
         "steps": [_step(step) for step in result.steps],
     }
-    return _encode(record).decode()
+    return _line(record)
 
 
 def json_refusal(refusal: Refusal, run: str) -> str:
@@ -53,7 +56,11 @@ def json_refusal(refusal: Refusal, run: str) -> str:
         "format": refusal.format,
         "error": {"file": refusal.file, "line": refusal.line, "reason": refusal.reason},
     }
-    return _encode(record).decode()
+    return _line(record)
+
+
+def _line(record: dict[str, Any]) -> str:
+    return _ACTING.sub(lambda m: f"\\u{ord(m[0]):04x}", _encode(record).decode())
 
 
 def csv_rows(result: Result) -> Iterator[tuple[Any, ...]]:

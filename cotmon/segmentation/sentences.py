@@ -26,12 +26,11 @@ _EVENT = re.compile(
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)]|\(?[a-z]\)|#{1,6})[ \t]|```|~~~)")
 _ITEM_START = re.compile(r"[ \t]*(?:[-*+•]?|\d{1,3}[.)]?|\(?[a-z]?\)?|#{1,6}|`{1,2}|~{1,2})$")
-_FENCE_MARK = re.compile(r"[ \t]*(```|~~~)")
 _SPACES = re.compile(r"\s*")
-_NEXT = re.compile(r"[\"'“‘«(\[{*_]*(.)", re.DOTALL)
+_NEXT = re.compile(r"[\"'“‘«(\[{*_]*+(.)", re.DOTALL)
 _WORD_BEFORE = re.compile(r"[\w.]+$")
 _MARKER_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}|[A-Za-z])$")
-_INITIAL_BEFORE = re.compile(r"(?:^|[\s(])(?:[A-Z][\w'-]*\.?\s+)?[A-Z]$")
+_INITIAL_BEFORE = re.compile(r"(?:^|[A-Z][\w'-]*\.?\s+)[A-Z]$")
 _CHOICE_BEFORE = re.compile(
     r"\b(?:option|choice|answer|case|part|step|point|class|plan)\s+[A-Z]$", re.I
 )
@@ -40,66 +39,9 @@ _CLOSER = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _INLINE_DOLLAR_END = re.compile(r"(?<=[^\s\\])\$(?!\d)")
 _LINK = re.compile(r"\S*")
 _ABBREVIATIONS = frozenset(
-    [
-        "al",
-        "approx",
-        "ca",
-        "cf",
-        "ch",
-        "co",
-        "corp",
-        "dept",
-        "dr",
-        "e.g",
-        "eg",
-        "ed",
-        "eds",
-        "eq",
-        "eqs",
-        "est",
-        "ex",
-        "fig",
-        "figs",
-        "gen",
-        "gov",
-        "i.e",
-        "ie",
-        "inc",
-        "jr",
-        "lt",
-        "ltd",
-        "max",
-        "min",
-        "mr",
-        "mrs",
-        "ms",
-        "mt",
-        "no",
-        "nos",
-        "nr",
-        "op",
-        "p",
-        "pp",
-        "prof",
-        "ref",
-        "refs",
-        "resp",
-        "rev",
-        "sec",
-        "sen",
-        "sgt",
-        "sr",
-        "st",
-        "vol",
-        "vs",
-        "viz",
-        "w.r.t",
-        "wrt",
-        "a.m",
-        "p.m",
-        "u.s",
-        "u.k",
-    ]
+    "al approx ca cf ch co corp dept dr e.g eg ed eds eq eqs est ex fig figs gen gov i.e ie inc"  # noqa: SIM905
+    " jr lt ltd max min mr mrs ms mt no nos nr op p pp prof ref refs resp rev sec sen sgt sr st"
+    " vol vs viz w.r.t wrt a.m p.m u.s u.k".split()
 )
 
 Slice = tuple[int, int]
@@ -140,10 +82,8 @@ class Cutter:
         window = text[start : start + self._maximum]
         full = len(window) == self._maximum
         scan = _Scan(window, full, final, self._fence)
-        if self._forced and window[0].isspace():
-            end = scan.only_space()
-        else:
-            end = scan.sentence()
+        spaces = self._forced and window[0].isspace()
+        end = scan.only_space() if spaces else scan.sentence()
         if end is not None:
             self._fence, self._forced = scan.fence, False
             return start + end
@@ -164,6 +104,19 @@ def _forced_cut(window: str) -> int:
         if window[k].isspace():
             return k + 1
     return len(window)
+
+
+def _is_abbreviated(before: str) -> bool:
+    """Whether the text before a stop is a list marker or a known abbreviation."""
+    if _MARKER_BEFORE.search(before):
+        return True
+    word = _WORD_BEFORE.search(before)
+    return word is not None and word[0].lower().strip(".") in _ABBREVIATIONS
+
+
+def _is_initial(before: str) -> bool:
+    """Whether the text before a stop is the initial of a name, as in `John F.`."""
+    return bool(_INITIAL_BEFORE.search(before)) and not _CHOICE_BEFORE.search(before)
 
 
 class _Open(Exception):
@@ -227,8 +180,6 @@ class _Scan:
     def _code_block(self, position: int = 0) -> int | None:
         """To the line that closes the fence, with the white space after it."""
         closing = re.compile(rf"^[ \t]*{self.fence}[ \t]*$", re.MULTILINE)
-        if position == 0 and self.fence is not None:
-            position = 0
         found = closing.search(self.window, position)
         if found is None:
             return None
@@ -277,20 +228,12 @@ class _Scan:
         return following, end
 
     def _goes_on(self, stop: str, before: str, following: str, broken_line: bool) -> bool:
-        """Whether this punctuation is no end: abbreviation, initial, marker, factorial …"""
+        """Whether this punctuation ends nothing: abbreviation, initial, marker or factorial."""
         mark = stop.rstrip("\"'”’»)]}*_")
-        if mark == ".":
-            if _MARKER_BEFORE.search(before):
-                return True
-            word = _WORD_BEFORE.search(before)
-            if word and word[0].lower().strip(".") in _ABBREVIATIONS:
-                return True
-            if _INITIAL_BEFORE.search(before) and not _CHOICE_BEFORE.search(before):
-                return (
-                    following.isupper()
-                    and not broken_line
-                    and bool(re.search(r"[A-Z][\w'-]*\.?\s+[A-Z]$|^[A-Z]$", before))
-                )
+        if mark == "." and _is_abbreviated(before):
+            return True
+        if mark == "." and following.isupper() and not broken_line and _is_initial(before):
+            return True
         if mark == "!" and _FACTORIAL_BEFORE.search(before) and not following.isupper():
             return True
         return following.islower() and not broken_line
@@ -299,13 +242,10 @@ class _Scan:
         """Where scanning goes on after code, maths or a link."""
         window, opener, start = self.window, event.group(), event.end()
         if event.lastgroup == "link":
-            end = _LINK.match(window, start).end()  # pyright: ignore[reportOptionalMemberAccess]
-            if end == len(window):
+            link = _LINK.match(window, start)[0]  # pyright: ignore[reportOptionalSubscript]
+            if start + len(link) == len(window):
                 self._wait()
-            return max(
-                start,
-                end - (len(window[start:end]) - len(window[start:end].rstrip(".,;:!?)]}\"'"))),
-            )
+            return start + len(link.rstrip(".,;:!?)]}\"'"))
         end = self._closing(opener, start)
         return start if end is None else end
 

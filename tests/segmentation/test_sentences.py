@@ -22,7 +22,7 @@ def closed(text: str, maximum: int) -> list[tuple[int, int]]:
     return Cutter(maximum).advance(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(TEXTS, MAXIMA)
 def test_slices_tile_the_text_and_keep_the_maximum(text, maximum):
     pieces = slices(text, maximum)
@@ -31,7 +31,7 @@ def test_slices_tile_the_text_and_keep_the_maximum(text, maximum):
     assert all(0 < b - a <= maximum for a, b in pieces)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(TEXTS, MAXIMA)
 def test_closed_slices_of_every_prefix_are_those_of_the_whole(text, maximum):
     whole = slices(text, maximum)
