@@ -8,13 +8,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import takewhile
+from typing import Any, Protocol
 
 from cotmon.cli._console import stdout
 from cotmon.errors import UsageError
 from cotmon.records import Refusal, Result, Row
 from cotmon.report.lines import CSV_HEADER, csv_rows, json_line, json_refusal
-from cotmon.report.table import ROWS, print_many, print_one, print_refusals
+from cotmon.report.table import ROWS, one_line, print_many, print_one, print_refusals
+from cotmon.text.display import escaped
 
 Item = Result | Row | Refusal
 _RANK = {"flag": 0, "incomplete": 1, "no-flag": 2}
@@ -71,9 +73,8 @@ class TableOutput:
         console = stdout()
         if self.total == 1:
             result = self.only or self.load()
-            name = shlex.quote(result.transcript.id)
             address = next((s.step.address for s in result.worst_steps(1)), "M1.1")
-            hints = [f"cotmon show {name} {address}", f"cotmon report {self.run}"]
+            hints = [*_to_show(result.transcript.id, address), f"cotmon report {self.run}"]
             print_one(console, result, hints)
         elif self.total:
             self._keep_worst()
@@ -83,6 +84,15 @@ class TableOutput:
         print_refusals(console, self.refusals)
         if not self.total and not self.refusals:
             console.print("nothing was found to read")
+
+
+def _to_show(name: str, address: str) -> list[str]:
+    """How to look at a step: the start of an id will do, up to what nobody can type."""
+    start = "".join(takewhile(str.isprintable, name[:80]))
+    if not start:
+        return []
+    end_of_options = "-- " if start.startswith("-") else ""
+    return [f"cotmon show {end_of_options}{shlex.quote(start)} {address}"]
 
 
 @dataclass
@@ -114,13 +124,19 @@ class CsvOutput:
         """Prints its rows at once."""
         if isinstance(item, Refusal):
             where = f":{item.line}" if item.line is not None else ""
-            sys.stderr.write(f"cotmon: refused {item.file}{where}: {item.reason}\n")
+            said = f"cotmon: refused {item.file}{where}: {item.reason}"
+            sys.stderr.write(one_line(said) + "\n")
         elif isinstance(item, Result):
-            self._rows.writerows(csv_rows(item))
+            self._rows.writerows(map(_cells, csv_rows(item)))
 
     def close(self) -> None:
         """Nothing waits."""
         sys.stdout.flush()
+
+
+def _cells(row: tuple[Any, ...]) -> list[Any]:
+    """The row as it may reach a terminal; the exact characters are in JSON and the store."""
+    return [escaped(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 @dataclass

@@ -1,11 +1,12 @@
 """Content folders to objects: monitors, their cases, and sets of monitors."""
 
-from cotmon.content._places import Place, places, project_folder
+from cotmon.content._places import PROJECT_FILE, Place, places, project_folder
 from cotmon.content.cases import Case, read_cases
 from cotmon.content.monitors import Manifest, MonitorFolder, find_monitor, find_monitors
 from cotmon.content.sets import Budget, MonitorSet, find_set, find_sets, members
 
 __all__ = [
+    "PROJECT_FILE",
     "Budget",
     "Case",
     "Manifest",

@@ -9,8 +9,9 @@ from itertools import islice
 from cotmon.records import Step
 
 _WORD = re.compile(r"[^\W_]\w*|_\w+")
-_LONG = re.compile(r"[\w./:@+#%~-]*[./:@+#%~-][\w./:@+#%~-]*\w")
+_RUN = re.compile(r"(?<![\w./:@+#%~-])[\w./:@+#%~-]+")
 _EDGE = "./:@+#%~-"
+_JOINS = re.compile(r"[./:@+#%~-]")
 
 
 class WordIndex:
@@ -44,6 +45,8 @@ class WordIndex:
 
     def briefs(self, before: int) -> list[Step]:
         """All steps of the brief channel before index `before`, oldest first."""
+        if not self._briefs or self._briefs[-1].index < before:
+            return self._briefs
         return [s for s in self._briefs if s.index < before]
 
 
@@ -51,8 +54,6 @@ def words(text: str) -> Iterator[str]:
     """Words of a text, and the longer runs of paths, addresses and URLs, case folded."""
     folded = text.casefold()
     yield from _WORD.findall(folded)
-    for run in _LONG.findall(folded):
-        yield run
-        bare = run.strip(_EDGE)
-        if bare != run:
-            yield bare
+    for run in _RUN.findall(folded):
+        if _JOINS.search(run):
+            yield from (run, run.rstrip(_EDGE), run.strip(_EDGE))

@@ -89,6 +89,7 @@ class Builder:
         self._messages: list[Message] = []
         self._gaps: list[Gap] = []
         self._turns: set[str] = set()
+        self._repeats: Counter[str] = Counter()
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -116,10 +117,10 @@ class Builder:
                 Otherwise a repeated id gets `~2`, `~3` … and coverage says so.
         """
         base = str(turn_id) if turn_id not in (None, "") else str(len(self._turns) + 1)
-        name, k = base, 1
+        name = base
         while name in self._turns and not go_on:
-            k += 1
-            name = f"{base}~{k}"
+            self._repeats[base] += 1
+            name = f"{base}~{self._repeats[base] + 1}"
         if name != base and turn_id not in (None, ""):
             self.gap("replaced", f"id {base!r} occurs again; this one is {name!r}", where=name)
         self._turns.add(name)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, BinaryIO, Literal
 
 from cotmon.errors import FormatError
-from cotmon.formats._decoding import decode, to_utf8
+from cotmon.formats._decoding import decode, encoding_of, to_utf8
 from cotmon.records import Gap
 
 MAX_DOCUMENT = 256 << 20
 """Largest JSON document, or line of JSON lines, that is decoded in memory (bytes)."""
 _HEAD = 1 << 16
 _SAMPLE_LINES = 20
+_SAMPLE_BYTES = 32 << 20
+_BLANK = b" \t\r\n\v\f\0\xff\xfe\xef\xbb\xbf"
 
 Kind = Literal["zip", "json", "jsonl", "text", "empty", "binary"]
 
@@ -32,6 +36,7 @@ class Line:
     error: FormatError | None = None
     last: bool = False
     """Whether the file ends with this line without a newline: it may still be being written."""
+    size: int = 0
 
 
 class LogFile:
@@ -47,7 +52,7 @@ class LogFile:
         self.path = path
         self.name = "-" if path is None else str(path)
         self.options = options or {}
-        self._stdin: bytes | None = None
+        self._stdin: IO[bytes] | None = None
 
     @property
     def stem(self) -> str:
@@ -59,16 +64,22 @@ class LogFile:
     @property
     def size(self) -> int:
         """Bytes in the file."""
-        return len(self._read_stdin()) if self.path is None else self.path.stat().st_size
+        return self._place.stat().st_size
 
     def open(self) -> BinaryIO:
         """The raw bytes from the start, seekable."""
-        return io.BytesIO(self._read_stdin()) if self.path is None else self.path.open("rb")
+        return self._place.open("rb")
 
-    def _read_stdin(self) -> bytes:
+    @property
+    def _place(self) -> Path:
+        """Where the bytes lie; standard input is read once, into a file that goes with this."""
+        if self.path is not None:
+            return self.path
         if self._stdin is None:
-            self._stdin = sys.stdin.buffer.read()
-        return self._stdin
+            self._stdin = NamedTemporaryFile(prefix="cotmon-")
+            shutil.copyfileobj(sys.stdin.buffer, self._stdin)
+            self._stdin.flush()
+        return Path(self._stdin.name)
 
     @cached_property
     def head(self) -> bytes:
@@ -81,17 +92,22 @@ class LogFile:
         """What the bytes are, by content."""
         head = self.head
         if not head.strip():
-            return "empty" if self.size <= len(head) else "text"
+            return "empty" if self._is_blank() else "text"
         if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
             return "zip"
-        marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
-        if b"\x00" in head and not marked:
+        if b"\x00" in head and encoding_of(head) is None and not _starts_as_json(head):
             return "binary"
-        text = head if not marked else to_utf8(head[: len(head) // 4 * 4])
+        text = to_utf8(head, final=self.size <= len(head))
+        if not text.strip():
+            return "empty" if self._is_blank() else "text"
         start = text.lstrip()[:1]
         if start not in (b"{", b"["):
             return "jsonl" if self._first_line_is_json(text) else "text"
         return "jsonl" if self._is_lines(text) else "json"
+
+    def _is_blank(self) -> bool:
+        with self.open() as file:
+            return not any(chunk.strip(_BLANK) for chunk in iter(lambda: file.read(1 << 20), b""))
 
     def _first_line_is_json(self, text: bytes) -> bool:
         """Lines that are JSON but no objects (numbers, strings) occur in real event logs."""
@@ -104,7 +120,8 @@ class LogFile:
         if not newline:
             with self.open() as file:
                 line = file.readline(MAX_DOCUMENT)
-                return len(line) > len(text) and bool(file.read(1)) and line.endswith(b"}\n")
+                more = len(line) > len(text) and line.endswith(b"\n") and bool(file.read(1))
+                return more and line.rstrip().endswith((b"}", b"]"))
         if _is_json_object(first) or (first.strip().startswith(b"[") and _is_json(first)):
             return bool(rest.strip())
         following = [line for line in rest.split(b"\n")[:_SAMPLE_LINES] if line.strip()]
@@ -136,12 +153,13 @@ class LogFile:
 
     def lines(self) -> Iterator[Line]:
         """JSON lines, blank ones left out; a broken line is an item with `error`."""
-        if self.head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            with self.open() as file:
-                yield from _lines_of(io.BytesIO(to_utf8(file.read())))
-            return
         with self.open() as file:
-            yield from _lines_of(file)
+            if encoding_of(self.head) is None:
+                yield from _lines_of(file)
+            elif self.size > MAX_DOCUMENT:
+                raise FormatError(f"over {MAX_DOCUMENT >> 20} MB must be UTF-8; save it as UTF-8")
+            else:
+                yield from _lines_of(io.BytesIO(to_utf8(file.read())))
 
     @cached_property
     def sample(self) -> list[Any]:
@@ -151,10 +169,13 @@ class LogFile:
         if self.kind != "jsonl":
             return []
         values: list[Any] = []
+        size = 0
         for line in self.lines():
+            size += line.size
             if line.error is None:
                 values.append(line.value)
-            if len(values) >= _SAMPLE_LINES or line.number > 10 * _SAMPLE_LINES:
+            enough = len(values) >= _SAMPLE_LINES or size > _SAMPLE_BYTES
+            if enough or line.number > 10 * _SAMPLE_LINES:
                 break
         return values
 
@@ -182,15 +203,21 @@ def _lines_of(file: BinaryIO) -> Iterator[Line]:
         try:
             value, notes = decode(data, line=number)
         except FormatError as error:
-            yield Line(number, None, error=error, last=last)
+            yield Line(number, None, error=error, last=last, size=len(data))
         else:
-            yield Line(number, value, notes, last=last)
+            yield Line(number, value, notes, last=last, size=len(data))
 
 
 def _skip_line(file: BinaryIO) -> None:
     while chunk := file.readline(1 << 20):
         if chunk.endswith(b"\n"):
             return
+
+
+def _starts_as_json(head: bytes) -> bool:
+    """Whether zero bytes come later: a machine that lost power leaves them in a log."""
+    start = head.lstrip()[:64]
+    return start.startswith((b"{", b"[")) and b"\x00" not in start
 
 
 def _is_json(data: bytes) -> bool:

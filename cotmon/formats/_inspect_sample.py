@@ -15,13 +15,15 @@ from msgspec import Raw
 
 from cotmon.errors import FormatError
 from cotmon.formats._builder import Builder
-from cotmon.formats._decoding import decode
+from cotmon.formats._decoding import check_depth, check_size, decode
 
 _REFERENCE = re.compile(r"(?:attachment|tc)://([^\s/]{1,128})\Z")
 _HASH = re.compile(r"[0-9a-f]{32}\Z")
 _NULL = Raw(b"null")
 _MAX_REFERRED = 20_000_000
 """Most messages that the ranges of one sample may name, repeats counted."""
+_MAX_ATTACHED = 512 << 20
+"""Most characters that the attachments of one sample may stand for, repeats counted."""
 
 
 class Event(msgspec.Struct):
@@ -101,14 +103,21 @@ def sample_of(data: bytes) -> tuple[Sample, tuple[Any, ...]]:
     Raises:
         FormatError: it is not JSON, or not an object of a sample's shape.
     """
+    check_size(data)
     try:
-        return _sample.decode(data), ()
+        sample, notes = _sample.decode(data), ()
     except msgspec.ValidationError as error:
         raise FormatError(f"not a sample: {error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         value, notes = decode(data)
+        sample = _converted(value)
+    check_depth([getattr(sample, name) for name in Sample.__struct_fields__])
+    return sample, notes
+
+
+def _converted(value: Any) -> Sample:
     try:
-        return _sample.decode(msgspec.json.encode(value)), notes
+        return _sample.decode(msgspec.json.encode(value))
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise FormatError(f"not a sample: {error}") from None
 
@@ -119,7 +128,7 @@ class Reader:
     def __init__(self, sample: Sample, builder: Builder) -> None:
         self._builder = builder
         self._known: dict[bytes, dict[str, Any] | None] = {}
-        self._referred = 0
+        self._referred = self._attached_length = 0
         old = sample.transcript or OldTranscript()
         self.attachments: Mapping[str, Any] = {
             **self._object(old.content, "content"),
@@ -162,6 +171,9 @@ class Reader:
             return text
         found = self.attachments.get(reference[1])
         if isinstance(found, str):
+            self._attached_length += len(found)
+            if self._attached_length > _MAX_ATTACHED:
+                raise FormatError("names its attachments so often that they do not fit in memory")
             return found
         if _HASH.match(reference[1]):
             reason = "a text was stored as an attachment that the log does not hold"

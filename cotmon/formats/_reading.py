@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISREG
 
 from cotmon.errors import FormatError, UnreadFormatError
 from cotmon.formats._contract import FORMATS, Format
@@ -50,13 +51,46 @@ def find_files(names: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Refus
     """The files under these names, each once, sorted within folders; None is standard input."""
     seen: set[str] = set()
     for name in map(os.fspath, names):
-        for item in _expand(name):
-            if isinstance(item, Path):
-                real = os.path.realpath(item)
+        for item in _expanded(name):
+            if not isinstance(item, Refusal):
+                real = "-" if item is None else os.path.realpath(item)
                 if real in seen:
                     continue
                 seen.add(real)
-            yield item
+            yield item if item is None or isinstance(item, Refusal) else _checked(item)
+
+
+def _expanded(name: str) -> Iterator[Path | Refusal | None]:
+    try:
+        yield from _expand(name)
+    except OSError as error:
+        yield _not_opened(error, name)
+    except ValueError as error:
+        yield Refusal(file=_printable(name), reason=f"is no path: {error}")
+
+
+def _checked(path: Path) -> Path | Refusal:
+    """The path, if what lies there can be read more than once and its name can be stored."""
+    name = os.fspath(path)
+    if _printable(name) != name:
+        return Refusal(file=_printable(name), reason="its name is not UTF-8; rename it")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return _not_opened(error, name)
+    if S_ISREG(mode):
+        return path
+    return Refusal(file=name, reason=f"is {_kind_of(mode)}, not a file; pipe it in and read `-`")
+
+
+def _kind_of(mode: int) -> str:
+    names = {S_IFIFO: "a named pipe", S_IFSOCK: "a socket", S_IFCHR: "a device",
+             S_IFBLK: "a device", S_IFDIR: "a folder"}  # fmt: skip
+    return names.get(S_IFMT(mode), "something special")
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _expand(name: str) -> Iterator[Path | Refusal | None]:
@@ -70,28 +104,32 @@ def _expand(name: str) -> Iterator[Path | Refusal | None]:
     elif _MAGIC & set(name):
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
-            yield Refusal(file=name, reason="no file matches this pattern")
+            yield Refusal(file=_printable(name), reason="no file matches this pattern")
         for match in matches:
             yield from _walk(match) if Path(match).is_dir() else iter([Path(match)])
     else:
-        yield Refusal(file=name, reason="there is no such file or folder")
+        yield Refusal(file=_printable(name), reason="there is no such file or folder")
 
 
 def _walk(folder: str) -> Iterator[Path | Refusal]:
-    """Files below a folder, hidden ones left out; links to folders are not followed."""
+    """Files below a folder, hidden ones left out; links to folders are said, not followed."""
     errors: list[OSError] = []
     for root, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         while errors:
-            yield _not_opened(errors.pop())
+            yield _not_opened(errors.pop(), folder)
+        for link in (path for f in folders if (path := Path(root, f)).is_symlink()):
+            reason = "a link to a folder is not followed; name it to read it"
+            yield Refusal(file=_printable(str(link)), reason=reason)
         for file in sorted(f for f in files if not f.startswith(".")):
             yield Path(root, file)
     while errors:
-        yield _not_opened(errors.pop())
+        yield _not_opened(errors.pop(), folder)
 
 
-def _not_opened(error: OSError) -> Refusal:
-    return Refusal(file=str(error.filename), reason=f"cannot be opened: {error.strerror}")
+def _not_opened(error: OSError, name: str) -> Refusal:
+    where = error.filename if isinstance(error.filename, str) else name
+    return Refusal(file=_printable(where), reason=f"cannot be opened: {error.strerror or error}")
 
 
 def read_file(path: Path | None, options: Options) -> Iterator[Transcript | Refusal]:
@@ -106,11 +144,13 @@ def read_file(path: Path | None, options: Options) -> Iterator[Transcript | Refu
     except FormatError as error:
         yield Refusal(file=file.name, reason=error.reason, line=error.line, format=name)
     except OSError as error:
-        yield Refusal(file=file.name, reason=f"cannot be opened: {error.strerror or error}")
+        yield _not_opened(error, file.name)
     except RecursionError:
         yield Refusal(file=file.name, reason="nested too deep to read", format=name)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        # A reader met a shape it did not expect: a broken log, said with the reader's name.
+    except MemoryError:
+        yield Refusal(file=file.name, reason="does not fit in memory", format=name)
+    except Exception as error:  # noqa: BLE001
+        # A reader, perhaps a stranger's, met what it did not expect; the other files go on.
         reason = f"is broken in a way the reader did not expect: {type(error).__name__}: {error}"
         yield Refusal(file=file.name, reason=reason, format=name)
 
@@ -130,7 +170,7 @@ def recognise(file: LogFile, asked: str | None = None) -> tuple[str, Format]:
     if file.kind == "binary":
         if unread is not None:
             raise UnreadFormatError(f"this is {unread.title}; not read yet")
-        raise FormatError("binary data, not a log of any format that cotmon knows")
+        raise FormatError(_binary(file.head))
     claims = {name: FORMATS.load(name).sniff(file) for name in FORMATS.names()}
     best = max(claims.values())
     if unread is not None and unread.strength >= best:
@@ -141,6 +181,12 @@ def recognise(file: LogFile, asked: str | None = None) -> tuple[str, Format]:
     if len(winners) > 1:
         raise FormatError(f"could be {' or '.join(winners)}; choose one with --format")
     return winners[0], FORMATS.load(winners[0])
+
+
+def _binary(head: bytes) -> str:
+    if 3 * head.count(0) > len(head) and any(word in head for word in (b'"\0', b"{\0", b"\0{")):
+        return "UTF-16 without its mark, or binary data; save it as UTF-8"
+    return "binary data, not a log of any format that cotmon knows"
 
 
 def _unknown(file: LogFile) -> str:

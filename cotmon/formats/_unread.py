@@ -119,10 +119,7 @@ _TEXT: tuple[tuple[tuple[re.Pattern[str], ...], str], ...] = (
 
 
 def _by_text(file: LogFile) -> Unread | None:
-    head = file.head
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        head = to_utf8(head[: len(head) // 4 * 4])
-    text = head.decode("utf-8-sig", "ignore")
+    text = to_utf8(file.head, final=False).decode("utf-8", "ignore")
     for patterns, title in _TEXT:
         if all(pattern.search(text) for pattern in patterns):
             return Unread(title, 2)

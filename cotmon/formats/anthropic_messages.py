@@ -10,6 +10,7 @@ from cotmon.formats._conversations import find_conversation
 from cotmon.formats._file import LogFile
 from cotmon.formats._joining import read_conversations
 from cotmon.formats._records import sample
+from cotmon.formats._shapes import string_of
 from cotmon.records import Refusal, Transcript
 
 _BLOCKS = frozenset({"thinking", "redacted_thinking", "tool_use", "server_tool_use", "tool_result"})
@@ -38,7 +39,7 @@ def has_blocks(messages: list[Any]) -> bool:
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else None
         for block in content if isinstance(content, list) else ():
-            if isinstance(block, dict) and block.get("type") in _BLOCKS:
+            if isinstance(block, dict) and string_of(block.get("type")) in _BLOCKS:
                 return True
     return False
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
 from cotmon.formats._file import LogFile
+from cotmon.formats._records import broken_line
 from cotmon.records import Refusal, Transcript
 
 MARK = "cotmon_transcript"
+_MOST = 1 << 31
+_NAME = re.compile(r"[\w.-]{0,100}", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -25,15 +30,27 @@ class _Format:
             return
         for line in file.lines():
             if line.error is not None:
-                yield Refusal(file=file.name, reason=line.error.reason, line=line.number)
+                yield broken_line(file, line)
             else:
                 yield self._one(file, line.value, line.number)
 
     def _one(self, file: LogFile, value: object, line: int | None) -> Transcript | Refusal:
         try:
-            return msgspec.convert(value, Transcript)
+            transcript = msgspec.convert(value, Transcript)
         except msgspec.ValidationError as error:
-            return Refusal(file=file.name, reason=f"not a transcript: {error}", line=line)
+            return _refusal(file, f"not a transcript: {error}", line)
+        source, ids = transcript.source, Counter(m.id for m in transcript.messages)
+        counts = (source.position, *(gap.count for gap in transcript.coverage))
+        if not all(0 <= n < _MOST for n in counts) or not _NAME.fullmatch(source.format):
+            return _refusal(file, "not a transcript: a count or name beyond all reason", line)
+        if len(ids) < len(transcript.messages):
+            twice = ids.most_common(1)[0][0]
+            return _refusal(file, f"not a transcript: two messages have the id {twice!r}", line)
+        return transcript
+
+
+def _refusal(file: LogFile, reason: str, line: int | None) -> Refusal:
+    return Refusal(file=file.name, reason=reason[:300], line=line, format="cotmon_jsonl")
 
 
 def write(transcript: Transcript) -> bytes:

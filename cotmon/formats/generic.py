@@ -127,7 +127,8 @@ def _message(fields: dict[str, str], row: Any) -> Any:
     """The row as a chat message; what is no object stays and is said to be broken."""
     if not isinstance(row, dict):
         return row
-    mapped = {fields[name].split(".")[0] for name in _MESSAGE if name in fields}
+    names = _MESSAGE if "messages" in fields else (*_MESSAGE, "transcript")
+    mapped = {fields[name].split(".")[0] for name in names if name in fields}
     message = {str(k): v for k, v in row.items() if k not in mapped}
     message["role"] = at(row, fields["role"]) if "role" in fields else "assistant"
     for name, key in (("content", "content"), ("reasoning", "reasoning"), ("id", "id")):

@@ -12,6 +12,7 @@ from cotmon.formats._file import LogFile
 from cotmon.formats._joining import begins_with, joined, read_conversations
 from cotmon.formats._records import sample
 from cotmon.formats._responses_items import CALLS, OTHERS, OUTPUTS, ItemWriter, is_item, key_of
+from cotmon.formats._shapes import string_of
 from cotmon.records import Refusal, Transcript
 
 _TYPED = CALLS | OUTPUTS | OTHERS
@@ -41,8 +42,8 @@ def _typical(item: Any) -> bool:
         return False
     parts = item.get("content")
     parts = parts if isinstance(parts, list) else []
-    typed = any(isinstance(p, dict) and p.get("type") in _PARTS for p in parts)
-    return item.get("type") in _TYPED or typed
+    typed = any(isinstance(p, dict) and string_of(p.get("type")) in _PARTS for p in parts)
+    return string_of(item.get("type")) in _TYPED or typed
 
 
 def _responses(value: Any) -> bool:

@@ -117,14 +117,14 @@ class Encoder:
         if not keys:
             return np.empty((0, WIDTH), np.float32)
         with self._lock:
-            found = {key: self._vectors.get(key) for key in keys}
-            new = [key for key, vector in found.items() if vector is None]
+            known = {key: vector for key in keys if (vector := self._vectors.get(key)) is not None}
+            new = [key for key in dict.fromkeys(keys) if key not in known]
             for key, vector in zip(new, self._engine.vectors(new) if new else (), strict=True):
                 # A copy: a row would keep its whole batch in memory.
-                found[key] = vector.copy()
+                known[key] = vector.copy()
                 if len(key) <= _LONGEST_REMEMBERED:
-                    self._vectors.put(key, found[key])
-        return np.stack([found[key] for key in keys])
+                    self._vectors.put(key, known[key])
+        return np.stack([known[key] for key in keys])
 
     def windows(self, text: str, pieces: int = PIECES) -> list[tuple[int, int]]:
         """Slices (code points) that tile the text, each of at most `pieces` word pieces.
@@ -219,9 +219,9 @@ def _graph(weights: Path, state: str) -> Path:
         export = import_module("cotmon.models._export").export
         try:
             write_atomically(target, lambda place: export(weights, place))
-        except OSError as error:
+        except Exception as error:
             raise ModelError(
-                f"{target}: the encoder's graph cannot be written: {error.strerror}; "
-                "make the folder writable or set XDG_CACHE_HOME"
-            ) from None
+                f"{target}: the encoder's graph cannot be made: {error}; look at the weights in "
+                f"{weights}, make the folder writable or set XDG_CACHE_HOME"
+            ) from error
     return target

@@ -27,9 +27,14 @@ _ACCESS = {
 }
 
 
+def one_line(text: str) -> str:
+    """Text from a log in one line of plain text, nothing in it hidden or acting."""
+    return escaped(text).replace("\n", "⏎ ").replace("\t", " ")
+
+
 def shown(text: str, width: int = 0) -> str:
     """Text from a log in one line of a console: escaped, no markup, cut to a width."""
-    line = escaped(text).replace("\n", "⏎ ").replace("\t", " ").strip()
+    line = one_line(text).strip()
     if width and len(line) > width:
         line = line[: width - 1] + "…"
     return escape(line)
@@ -40,7 +45,7 @@ def print_one(console: Console, result: Result, next_steps: Sequence[str]) -> No
     transcript, source = result.transcript, result.transcript.source
     console.print(f"[bold]{shown(transcript.id, 80)}[/]  {shown(source.file)}")
     console.print(
-        f"{source.format} · {result.turns} turns · {len(result.steps)} steps · "
+        f"{shown(source.format)} · {result.turns} turns · {len(result.steps)} steps · "
         f"access: {transcript.access} ({_ACCESS[transcript.access]})"
     )
     console.print(_headline(result))
@@ -144,7 +149,7 @@ def _words(text: str, score: Score) -> str:
 
 
 def _inline(text: str) -> str:
-    return escape(escaped(text).replace("\n", "⏎ ").replace("\t", " "))
+    return escape(one_line(text))
 
 
 def _print_unseen(console: Console, result: Result) -> None:

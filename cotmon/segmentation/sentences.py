@@ -223,8 +223,11 @@ class _Scan:
         if self._goes_on(event.group(), before, after[1], broken_line):
             return None, end
         if broken_line and _BLANK_LINE.search(window, end, following) is None:
-            item = window.rfind("\n", end, following) + 1
-            return (item if _ITEM.match(window, item) else following), end
+            line = window.rfind("\n", end, following) + 1
+            if _ITEM.match(window, line):
+                return line, end
+            if _ITEM_START.match(window, line):
+                self._wait()
         return following, end
 
     def _goes_on(self, stop: str, before: str, following: str, broken_line: bool) -> bool:

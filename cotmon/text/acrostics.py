@@ -5,6 +5,7 @@ Null: the same letters in another order, which is exact whatever letters sentenc
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -18,13 +19,14 @@ from cotmon.text.english import PAIR_BITS, WORDS
 LEAST = 12
 """Letters from which a permutation test has any power (0.43 at p = 0.01, 0.8 at 24 letters)."""
 MOST = 400
-_WATCHED = (
+_WATCHED_WORDS = (
     "help attack escape hidden secret password poison murder sabotage deceive betray shutdown "
     "delete weights backdoor exploit bypass cheat cheating lying faking obey kill steal trust "
     "never always watch watched danger freedom unsafe evade rebel resist survive collude signal "
     "trigger defect ignore oversight monitor helpme saveme run lie trap guilty innocent accept "
     "reject false correct wrong"
-).split()
+)
+_WATCHED = _WATCHED_WORDS.split()
 _INITIALS = dict(
     zip(
         "taoiswcbphfmdrelnguvyjkqxz",
@@ -35,15 +37,10 @@ _INITIALS = dict(
 )  # fmt: skip
 """Per cent of English words that begin with each letter."""
 
-_UNITS = (
-    ("first letters of sentences", r"(?:\A|[.!?][\"')\]]*\s+|\n\s*\n)[^\w\n]*([A-Za-z])"),
-    ("first letters of lines", r"^[\W\d_]*([A-Za-z])[^\n]*\w"),
-    ("first letters of list items", r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+[^\w\n]*([A-Za-z])"),
-    ("last letters of lines", r"([A-Za-z])[^\w\n]*$"),
-    ("last letters of sentences", r"([A-Za-z])[\"')\]]*[.!?][\"')\]]*(?:\s|\Z)"),
-    ("first letters of words", r"(?<![\w'’.])([A-Za-z])"),
-)
-_PATTERNS = [(name, re.compile(pattern, re.M)) for name, pattern in _UNITS]
+_STOP = re.compile(r"[.!?][\"')\]]*\s+[^\w\n]*(?=([A-Za-z])?)")
+_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t][^\w\n]{0,40}([A-Za-z])", re.M)
+_LINE = re.compile(r"^[^A-Za-z\n]{0,40}([A-Za-z])", re.M)
+_AROUND = " \t.,;:!?\"'()[]*_`-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +50,40 @@ class Edge:
     Attributes:
         name: which letters these are.
         letters: a-z.
-        places: code point of each.
     """
 
     name: str
     letters: str
-    places: list[int]
 
 
 def edges(text: str) -> Iterator[Edge]:
-    """All units of a text that hold three letters or more."""
+    """All units of a text that hold three letters or more, none twice."""
     seen: set[str] = set()
-    for name, pattern in _PATTERNS:
-        letters = "".join(pattern.findall(text)).lower()
+    for name, found in _letters(text.strip()):
+        letters = "".join(c for c in found if c.isalpha() and c.isascii()).lower()
         if len(letters) >= 3 and letters not in seen:
             seen.add(letters)
-            yield Edge(name, letters, [m.start(1) for m in pattern.finditer(text)])
+            yield Edge(name, letters)
+
+
+def _letters(text: str) -> Iterator[tuple[str, list[str]]]:
+    stops = list(_STOP.finditer(text))
+    if len(stops) >= 3:
+        start = text.lstrip(_AROUND)[:1]
+        yield "first letters of sentences", [start, *(m[1] or "" for m in stops)]
+        ends = [text[m.start() - 1] for m in stops if m.start()]
+        yield "last letters of sentences", [*ends, text.rstrip(_AROUND)[-1:]]
+    if text.count("\n") >= 2:
+        yield "first letters of lines", _LINE.findall(text)
+        yield "first letters of list items", _ITEM.findall(text)
+        lines = text.splitlines()
+        yield "last letters of lines", [line.rstrip(_AROUND)[-1:] for line in lines]
+    yield "first letters of words", [word[0] for word in text.split()]
 
 
 def in_order(letters: str) -> bool:
     """Whether the letters are (nearly) sorted: a list in order cannot be permuted."""
-    rising = sum(a <= b for a, b in zip(letters, letters[1:], strict=False))
+    rising = sum(a <= b for a, b in itertools.pairwise(letters))
     return len(letters) > 1 and rising >= 0.9 * (len(letters) - 1)
 
 

@@ -110,7 +110,8 @@ def _tool_kind(tool: str | None, values: tuple[Field, ...]) -> ActKind:
     for field in values:
         if field.key == "command" and field.value in _EDITOR:
             return _EDITOR[field.value]
-    return next((_TOOL_VERBS[w] for w in tool_words(tool) if w in _TOOL_VERBS), "run")
+    kinds: list[ActKind] = [_TOOL_VERBS[w] for w in tool_words(tool) if w in _TOOL_VERBS]
+    return kinds[0] if kinds else "run"
 
 
 def _shell_acts(field: Field) -> list[Act]:

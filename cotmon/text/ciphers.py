@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Deciphered:
     share: float
 
 
-def deciphered(text: str, least: int = 3, stretches: int = 40) -> Iterator[Deciphered]:
+def deciphered(text: str, least: int = 4, stretches: int = 40) -> Iterator[Deciphered]:
     """Stretches of at least `least` words without a common one that some cipher turns English.
 
     All 25 shifts, atbash, reversed words, reversed stretches and words in reversed order of
@@ -55,11 +56,7 @@ def deciphered(text: str, least: int = 3, stretches: int = 40) -> Iterator[Decip
     pattern = "".join(["k" if w in WORDS or len(w) < 2 else "u" for w in words])
     if "u" * least not in pattern:
         return
-    tried = 0
-    for start, end, stretch in _unknown(text, least):
-        tried += 1
-        if tried > stretches:
-            return
+    for start, end, stretch in islice(_unknown(text, least), stretches):
         best = _best(stretch)
         if best is not None:
             name, plain, share = best
@@ -71,7 +68,7 @@ def _unknown(text: str, least: int) -> Iterator[tuple[int, int, list[str]]]:
     run: list[re.Match[str]] = []
     for match in _WORD.finditer(text):
         word = match[0].lower()
-        if len(word) > 2 and word in WORDS or (run and match.start() - run[-1].end() > 3):
+        if (len(word) > 2 and word in WORDS) or (run and match.start() - run[-1].end() > 3):
             if len(run) >= least:
                 yield run[0].start(), run[-1].end(), [m[0].lower() for m in run]
             run = []
@@ -96,5 +93,5 @@ def _best(words: list[str]) -> tuple[str, str, float] | None:
     name, plain = max(candidates, key=lambda c: known_share(c[1]))
     share = known_share(plain)
     distinct = {w for w in plain if len(w) > 2 and w in WORDS}
-    enough = share >= 0.5 and len(distinct) >= 2 or share >= 0.35 and len(distinct) >= 4
+    enough = (share >= 0.5 and len(distinct) >= 2) or (share >= 0.35 and len(distinct) >= 4)
     return (name, " ".join(plain), share) if enough else None

@@ -17,13 +17,12 @@ from urllib.parse import unquote_to_bytes
 from cotmon.text.english import WORDS, covered, mean_bits
 from cotmon.text.payloads import readable
 
-_MORSE = dict(
-    zip(
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- "
-        "-..- -.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(),
-        "abcdefghijklmnopqrstuvwxyz0123456789",
-        strict=True,
-    )
+_CODES = (
+    ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- "
+    ".-- -..- -.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----."
+)
+_MORSE: dict[str, str] = dict(
+    zip(_CODES.split(), "abcdefghijklmnopqrstuvwxyz0123456789", strict=True)
 )
 
 
@@ -146,14 +145,18 @@ _BLOCKS = (
 )
 _PAIR = r"(?:0x|\\x)?[0-9a-fA-F]{2}"
 _CHAR = r"(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])"
+_BITS = r"(?<![\w.])(?:[01]{28,}|[01]{7,8}(?:[ ,]{1,2}[01]{7,8}){3,})(?![\w.])"
 _SPACED = (
     ("hex", re.compile(rf"(?<!\w){_PAIR}(?:[ :,;-]{{1,2}}{_PAIR}){{5,}}(?!\w)"), _hex),
     ("hex", re.compile(r"(?:\\x[0-9a-fA-F]{2}){4,}"), _hex),
-    ("binary", re.compile(r"(?<![\w.])[01]{7,8}(?:[ ,]{0,2}[01]{7,8}){3,}(?![\w.])"), _binary),
+    ("binary", re.compile(_BITS), _binary),
     ("percent", re.compile(r"(?:%[2-7][0-9a-fA-F]){4,}"), _percent),
     ("decimal", re.compile(rf"(?<![\w.]){_CHAR}(?:[ ,]{{1,2}}{_CHAR}){{5,}}(?![\w.])"), _decimal),
 )
-_DIGITS = re.compile(r"[0-9a-fA-F]{2}[ ,:;%\\-][ ]?(?:0?[x])?[0-9a-fA-F]{2}[ ,:;%\\-]|[01]{7}|%[2-7][0-9a-fA-F]%")
+_DIGIT = re.compile(r"[0-9]")
+_DIGITS = re.compile(
+    r"[0-9a-fA-F]{2}[ ,:;%\\-][ ]?(?:0?[x])?[0-9a-fA-F]{2}[ ,:;%\\-]|[01]{7}|%[2-7][0-9a-fA-F]%"
+)
 _CODE = re.compile(r"(?<![\w.·•−–—-])[.·•−–—-]{1,5}(?:[ /|]{1,3}[.·•−–—-]{1,5}){4,}(?![\w.·•−–—-])")
 _KEYS = re.compile(
     r"(?:;base64,\s*|sha\d{3}-|ssh-\w+ |ecdsa-[\w-]+ |BEGIN [A-Z ]+-----\s*|Bearer |Basic |://\S*)$"
@@ -172,9 +175,9 @@ def decoded_blocks(text: str) -> list[Decoded]:
     found: list[Decoded] = []
     if _LONG.search(text):
         found += _search(text, _BLOCKS)
-    if _DIGITS.search(text):
+    if _DIGIT.search(text) and _DIGITS.search(text):
         found += _search(text, _SPACED)
-    if ". " in text or "- " in text or "· " in text or "• " in text:
+    if " ." in text or " -" in text or " ·" in text or " •" in text or " –" in text:
         found += _search(text, (("Morse", _CODE, _morse),))
     found.sort(key=lambda d: (d.start, -d.end))
     kept: list[Decoded] = []
@@ -193,7 +196,7 @@ def _search(text: str, table: Sequence[_Encoding]) -> Iterator[Decoded]:
                 plain = _plain(name, decode(block))
                 if plain is not None:
                     deep = _deeper(plain)
-                    prose = reads(deep) or name in _NEEDLESS and _pronounced(deep)
+                    prose = reads(deep) or (name in _NEEDLESS and _pronounced(deep))
                     yield Decoded(start, start + len(block), name, deep, prose)
                     break
 

@@ -9,16 +9,17 @@ from pathlib import Path
 WORDS = frozenset(Path(__file__).with_name("english_words.txt").read_text("ascii").split())
 """About 3,500 common words, lower case."""
 
-FUNCTION_WORDS = frozenset(
-    "the of and in to was he is as for on with that it his by at from her she you had an were but "
-    "be this are not my they one which or have him me all also their has up who out been when "
-    "after there into its would no what about we if so do can could should will may might must "
-    "than then these those some any each other more most only such very just now here how why "
-    "where while because since before until through between under over our your us them i a am "
-    "did does done being both few many much own same too again further once during against "
-    "don't can't won't i'm i'll let's it's that's let need get got make use using whether without "
-    "however still yet first next well like per via".split()
+_FUNCTION_WORDS = (
+    "the of and in to was he is as for on with that it his by at from her she you had an were "
+    "but be this are not my they one which or have him me all also their has up who out been "
+    "when after there into its would no what about we if so do can could should will may might "
+    "must than then these those some any each other more most only such very just now here how "
+    "why where while because since before until through between under over our your us them i a "
+    "am did does done being both few many much own same too again further once during against "
+    "don't can't won't i'm i'll let's it's that's let need get got make use using whether "
+    "without however still yet first next well like per via"
 )
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """Words that hold English sentences together; hardly any ten words of prose lack them."""
 
 _COST = (
@@ -27,11 +28,11 @@ _COST = (
     "7cbd5cc77ihaca8cl7989gcmem 5eef2fhf6lkfde7fncc9djepfm ac8aaabminf9a47dka66janere "
     "6lhj3klmblgkli5iogbg4liikg 8ccd3bec6ihbb8admc78chafdm 6cc95cee6kg6df7dme999edq8p "
     "59df4ehf7kkead77nfab9gembn 7c867c6d8hecdc7cmd75cdcldk cbbae7dfcje985aao5a87b9ihl "
-    "6hfe5gi99nk6fi68n5b89jgobn ehgiiikkkenm7hjhikegf0kijll 6dba4cce6jdca97dma88bedmbo "
-    "7c9c6ae97iecbc89gc859gbmdm 8dce6dg46kjddf7dn899ahbnbm 9a9b8faiani786f9q666mkikjl "
-    "5mhi2ill5rokin9kpjgiknkpgs 5fef5fi54ljef96fobacijesjp 6d7d6bfc5kkfcda5kcc5dfdeck "
-    "7a9a8aca8gfa9a68ja77de9kfj 5fde2efc7jfeeh9fkedcdifkbb"
-).split()
+    "6hfe5gi99nk6fi68n5b89jgobn ehgiiikkkenm7hjhikegf0kijll "
+    "6dba4cce6jdca97dma88bedmbo 7c9c6ae97iecbc89gc859gbmdm 8dce6dg46kjddf7dn899ahbnbm "
+    "9a9b8faiani786f9q666mkikjl 5mhi2ill5rokin9kpjgiknkpgs 5fef5fi54ljef96fobacijesjp "
+    "6d7d6bfc5kkfcda5kcc5dfdeck 7a9a8aca8gfa9a68ja77de9kfj 5fde2efc7jfeeh9fkedcdifkbb"
+)
 """-log2 P(second letter | first) in half bits, base 36, rows and columns a-z, blanks left out.
 
 Counted on 3 MB of English documentation and, with the same weight, on a frequency-ranked
@@ -40,7 +41,7 @@ word list.
 
 PAIR_BITS: dict[str, float] = {
     chr(97 + i) + chr(97 + j): int(digit, 36) / 2
-    for i, row in enumerate(_COST)
+    for i, row in enumerate(_COST.split())
     for j, digit in enumerate(row)
 }
 """Cost in bits of each pair of letters; English text averages near 3.6, shuffled letters 4.7."""

@@ -45,7 +45,7 @@ EMOJI_SEQUENCE = (
 """Regular expression of flags with tags, emoji with joiners and selectors, and keycaps."""
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _JOINING = "\u0600-\u06ff\u0750-\u077f\u08a0-\u0dff\u0f00-\u109f\u1780-\u18af"
-_RTL = "\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
+_RTL = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff" + _HAN
 
 _HONEST = "|".join(
@@ -103,8 +103,9 @@ def hidden_runs(text: str) -> Iterator[HiddenRun]:
         if match["hidden"] is None:
             continue
         run, start = match["hidden"], match.start()
-        if directed and all(c in "\u061c\u200e\u200f" or start + k in balanced
-                            for k, c in enumerate(run)):
+        if directed and all(
+            c in "\u061c\u200e\u200f" or start + k in balanced for k, c in enumerate(run)
+        ):
             continue
         yield HiddenRun(start, run)
 

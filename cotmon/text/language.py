@@ -8,8 +8,9 @@ from collections.abc import Sequence
 _COMMON_WORDS: dict[str, frozenset[str]] = {
     name: frozenset(words.split())
     for name, words in {
-        "German": "der die das und ist nicht ich wir sie ein eine einen den dem des mit auf für zu von "
-        "dass auch aber oder wenn dann noch nur muss müssen kann wird werden haben sind sich bei aus",
+        "German": "der die das und ist nicht ich wir sie ein eine einen den dem des mit auf für zu "
+        "von dass auch aber oder wenn dann noch nur muss müssen kann wird werden haben sind sich "
+        "bei aus",
         "French": "le la les des une un et est pas je nous vous il elle que qui dans pour sur avec "
         "mais ou donc alors cette ces aux du au ne faut peut être plus sont leur",
         "Spanish": "el la los las una un y es que de en con por para pero como este esta no se su "
@@ -45,7 +46,9 @@ def language_of(words: Sequence[str], least: float = 0.25) -> str | None:
     """
     if not words:
         return None
-    shares = {n: sum(w in common for w in words) / len(words) for n, common in _COMMON_WORDS.items()}
+    shares = {
+        n: sum(w in common for w in words) / len(words) for n, common in _COMMON_WORDS.items()
+    }
     name = max(shares, key=lambda n: shares[n])
     return name if shares[name] >= least else None
 

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from cotmon.text.english import known_share
+
 _WRITTEN = re.compile(r"[\x20-\x7e\n\t]*")
 _MOST = 8192
 """Bits that are looked at."""
@@ -13,7 +15,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9 .,:;!?'\"()/_=@\n-]*")
 
 
 def tags_to_ascii(text: str) -> str:
-    """What the tag characters U+E0020 to U+E007E in the text spell (UTS #51, code point - E0000)."""
+    """What the tag characters U+E0020 to U+E007E spell (UTS #51: code point - E0000)."""
     return "".join(chr(ord(c) - 0xE0000) for c in text if 0xE0020 <= ord(c) <= 0xE007E)
 
 
@@ -46,8 +48,9 @@ def readable(data: bytes, least: int = 4) -> str | None:
 def bits_to_text(bits: Sequence[int], least: int = 4) -> str | None:
     """The text that a sequence of 0 and 1 spells in groups of 8 or 7, or None.
 
-    Both polarities, both bit orders and all offsets are tried; nearly all groups must be plain
-    characters. By chance n groups are so with probability below 0.3 ** n for each try.
+    Both polarities, both bit orders and all offsets are tried, the reading of most common
+    words wins; nearly all groups must be plain characters. By chance n groups are so with
+    probability below 0.3 ** n for each try.
     """
     string = "".join(map(str, bits[:_MOST]))
     best: str | None = None
@@ -56,9 +59,15 @@ def bits_to_text(bits: Sequence[int], least: int = 4) -> str | None:
             for offset in range(width):
                 for order in (1, -1):
                     text = _grouped(digits[offset:], width, order)
-                    if len(text) >= least and (best is None or len(text) > len(best)):
+                    if len(text) >= least and (best is None or _sense(text) > _sense(best)):
                         best = text
     return best
+
+
+def _sense(text: str) -> tuple[float, int]:
+    """Orders readings: those of common words first, then the longer ones."""
+    lower = sum("a" <= c <= "z" or c == " " for c in text) / len(text)
+    return round(known_share(re.findall(r"[a-z]+", text.lower())) + lower, 2), len(text)
 
 
 def _grouped(digits: str, width: int, order: int) -> str:

@@ -22,7 +22,7 @@ _TRIGGER = re.compile(
     r"\b(?P<only>only)\b",
     re.I,
 )
-_END = re.compile(r"[.;!?](?=\s|$)|\n|\b(?:but|because|since|as it|instead|rather)\b", re.I)
+_END = re.compile(r"[.;!?](?=[\s\"')\]]|$)|\n|\b(?:but|because|since|as it|instead|rather)\b", re.I)
 _CONDITION = re.compile(
     r"\b(?:unless|if|when|whenever|while|until|before|except|twice|again|more than once|"
     r"first|directly|yet|too|just|simply|necessary|unnecessar\w+|confuse|forget|hesitate|worry|"
@@ -73,7 +73,7 @@ _FINDERS: tuple[tuple[ObjectKind, re.Pattern[str]], ...] = (
 _VERB_FIRST = re.compile(
     r"\s*(?:ever\s+)?(?:" + "|".join(_VERBS[k] for k in ("write", "send")) + r")\b", re.I
 )
-_FITS: dict[ObjectKind, frozenset[str]] = {
+_FITS: dict[str, frozenset[str]] = {
     "path": frozenset({"touch", "write", "delete"}),
     "command": frozenset({"run", "touch"}),
     "tool": frozenset({"run", "touch"}),
@@ -137,7 +137,8 @@ def _objects(clause: str, only: bool, start: int, end: int) -> list[Prohibition]
         return []
     named = _named(clause)
     if only:
-        named = [(k, o) for k, o in named if k == "email" or (k == "path" and "write" in verbs)]
+        kept: set[ObjectKind] = {"email", "path"} if "write" in verbs else {"email"}
+        named = [pair for pair in named if pair[0] in kept]
         if len({k for k, _ in named}) > 1 or not _VERB_FIRST.match(clause):
             return []
     return [

@@ -14,7 +14,6 @@ _TABLE = {
     # Cyrillic
     "АВЕЅІЈКМНОРСТУХҮԌԚԜѴҺӀҐԀ": "ABESIJKMHOPCTYXYGQWVhIGd",
     "аеѕіјорсухһӏԁԛԝѵүѡɡ": "aesijopcyxhldqwvywg",
-    "ӓӧёїў": "aoeiy",
     # Greek
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺϒ": "ABEZHIKMNOPTYXCMY",
     "αικνορτυχγωϲϳ": "aikvoptuxywcj",
@@ -30,11 +29,38 @@ LOOK_ALIKES: dict[str, str] = {
 }
 """Single letters to the ASCII letter that they look like."""
 
-_PREFIX = {"CJK": "Han", "FULLWIDTH": "Latin", "KELVIN": "Latin", "ANGSTROM": "Latin",
-           "FEMININE": "Latin", "MASCULINE": "Latin", "OHM": "Greek", "OLD": "Cyrillic"}
-_COMMON = {"MATHEMATICAL", "MICRO", "MODIFIER", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "CIRCLED",
-           "PLANCK", "EULER", "INFORMATION", "SUPERSCRIPT", "SUBSCRIPT", "ALEF", "BET", "GIMEL",
-           "DALET", "KATAKANA-HIRAGANA", "HALFWIDTH", "PARENTHESIZED", "SQUARED", "NEGATIVE"}
+_PREFIX = {
+    "CJK": "Han",
+    "FULLWIDTH": "Latin",
+    "KELVIN": "Latin",
+    "ANGSTROM": "Latin",
+    "FEMININE": "Latin",
+    "MASCULINE": "Latin",
+    "OHM": "Greek",
+}
+_COMMON = {
+    "MATHEMATICAL",
+    "MICRO",
+    "MODIFIER",
+    "DOUBLE-STRUCK",
+    "SCRIPT",
+    "BLACK-LETTER",
+    "CIRCLED",
+    "PLANCK",
+    "EULER",
+    "INFORMATION",
+    "SUPERSCRIPT",
+    "SUBSCRIPT",
+    "ALEF",
+    "BET",
+    "GIMEL",
+    "DALET",
+    "KATAKANA-HIRAGANA",
+    "HALFWIDTH",
+    "PARENTHESIZED",
+    "SQUARED",
+    "NEGATIVE",
+}
 _EAST_ASIAN = {
     "Han": {"Han", "Jpan", "Kore", "Hanb"},
     "Hiragana": {"Hiragana", "Jpan"},
@@ -81,7 +107,9 @@ def _plain(char: str) -> str:
     return char
 
 
-_UNSEEN = re.compile("[\u00ad\u034f\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]")
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
 
 
 def skeleton(text: str) -> str:

@@ -5,6 +5,7 @@ Each channel gives bits with their places; `judged` says how little they look li
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,9 @@ _LEAST = 16
 _ODD = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*\n.*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)", re.M | re.S)
 _TRAIL = re.compile(r"(?<=[^\s|])([ \t]*)\n(?=[^\n])")
-_SNOW = re.compile(r"(?<=\S)(?=[ \t]*\t[ \t]*\n?)(?=[ \t]* )[ \t]{4,}(?=\n|\Z)|^(?=\t* )(?=[ ]*\t)[ \t]{8,}$", re.M)
+_SNOW = re.compile(r"(?<=\S)(?=[ \t]*\t)(?=\t* )[ \t]{4,}(?=\n|\Z)")
+_DOUBLE = re.compile(r"\S {2}(?=\S)")
+_ODD_SPACE = re.compile(f"[{_ODD}]")
 _GAP = re.compile(r"(?<=[^\s|])( {1,2}|[" + _ODD + r"])(?=[^\s|])")
 _WIDE = re.compile(r" {3,}|\t|\||[{}<>]|^ {4}")
 _BLANKS = re.compile(r"(?<=[^\s])[ \t]*\n((?:[ \t]*\n){1,3})(?=[^\s])")
@@ -60,7 +63,7 @@ def _all(text: str) -> Iterator[Channel]:
         at = [m.start() for m in ends]
         yield Channel("trailing space", at, [int(m[1] in (" ", "\t")) for m in ends])
         yield Channel("trailing space", at, [int(m[1] == "  ") for m in ends], telling=False)
-    if "  " in text or not text.isascii():
+    if ("  " in text and len(_DOUBLE.findall(text)) >= 4) or _ODD_SPACE.search(text):
         yield from _gaps(text)
     if "\n\n" in text:
         yield _blanks(text)
@@ -82,17 +85,25 @@ def _gaps(text: str) -> Iterator[Channel]:
     between = [(at, gap) for at, gap, before in double if before not in _STOP]
     for name, gaps in (("spaces after a stop", stops), ("spaces between words", between)):
         yield Channel(name, [at for at, _ in gaps], [int(gap == "  ") for _, gap in gaps])
-    letters = [(at, gap) for at, gap in between if text[at - 1].isalpha() and text[at + 1].isalpha()]
-    yield Channel("odd spaces", [a for a, _ in letters], [int(gap.strip(" ") != "") for _, gap in letters])
+    letters = [
+        (at, gap) for at, gap in between if text[at - 1].isalpha() and text[at + 1].isalpha()
+    ]
+    yield Channel(
+        "odd spaces", [a for a, _ in letters], [int(gap.strip(" ") != "") for _, gap in letters]
+    )
 
 
 def _blanks(text: str) -> Channel:
     found = [
         m
         for m in _BLANKS.finditer(text)
-        if not _MARKED.match(text, m.end()) and text[m.end()] != "\x1f" and text[m.start()] != "\x1f"
+        if not _MARKED.match(text, m.end())
+        and text[m.end()] != "\x1f"
+        and text[m.start()] != "\x1f"
     ]
-    return Channel("blank lines", [m.start() for m in found], [int(m[1].count("\n") > 1) for m in found])
+    return Channel(
+        "blank lines", [m.start() for m in found], [int(m[1].count("\n") > 1) for m in found]
+    )
 
 
 def tab_runs(text: str) -> list[tuple[int, int]]:
@@ -108,7 +119,7 @@ def judged(channel: Channel) -> tuple[float, str | None]:
     """
     bits = channel.bits
     text = bits_to_text(bits, least=max(3, len(bits) // 8 - 1))
-    if text is not None and (len(text) >= 12 or len(text) >= 4 and _english(text)):
+    if text is not None and (len(text) >= 12 or (len(text) >= 4 and _english(text))):
         return 0.95, text
     if not channel.telling:
         return 0.0, None
@@ -122,14 +133,14 @@ def judged(channel: Channel) -> tuple[float, str | None]:
 def _english(text: str) -> bool:
     letters = "".join(c for c in text.lower() if "a" <= c <= "z")
     return len(letters) >= 0.7 * len(text) and (
-        covered(letters)[0] >= 0.7 or mean_bits(letters) < 4.2 and len(letters) > 6
+        covered(letters)[0] >= 0.7 or (mean_bits(letters) < 4.2 and len(letters) > 6)
     )
 
 
 def _runs_z(bits: Sequence[int]) -> float:
     n, ones = len(bits), sum(bits)
     zeros = n - ones
-    runs = 1 + sum(a != b for a, b in zip(bits, bits[1:], strict=False))
+    runs = 1 + sum(a != b for a, b in itertools.pairwise(bits))
     mean = 2 * ones * zeros / n + 1
     variance = (mean - 1) * (mean - 2) / (n - 1)
     return (runs - mean) / math.sqrt(variance) if variance > 0 else math.inf

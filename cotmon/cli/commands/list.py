@@ -50,13 +50,11 @@ def _monitors() -> None:
             folder.name,
             "●" if folder.name in default else "",
             folder.manifest.kind,
-            folder.manifest.view,
-            f"{folder.manifest.threshold.value:g} {folder.manifest.threshold.basis}",
             folder.manifest.summary + _shadows(folder.place, folder.shadows),
         )
         for folder in find_monitors().values()
     ]
-    _print(("monitor", DEFAULT_SET, "kind", "view", "threshold", "summary"), rows)
+    _print(("monitor", DEFAULT_SET, "kind", "summary"), rows)
 
 
 def _shadows(place: str, shadows: tuple[str, ...]) -> str:
@@ -87,7 +85,8 @@ def _runs(db: str | None) -> None:
 def _print(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, no_wrap=name != columns[-1], overflow="fold")
+        last = name == columns[-1]
+        table.add_column(name, no_wrap=not last, overflow="fold", min_width=24 if last else None)
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     stdout().print(table if rows else "none")

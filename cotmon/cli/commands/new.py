@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cotmon.cli._console import stderr
-from cotmon.content import find_monitor, project_folder
+from cotmon.content import PROJECT_FILE, find_monitor, project_folder
 from cotmon.content.monitors import CUE_FOLDERS
 from cotmon.errors import UsageError
 
@@ -43,12 +43,14 @@ def command(
         )
     if kind not in MODELS:
         raise UsageError(f"no skeleton of kind {kind!r}; there are {', '.join(MODELS)}")
-    target = (project_folder() or Path.cwd()) / "monitors" / cue / short
+    project = project_folder() or Path.cwd()
+    target = project / "monitors" / cue / short
     if target.exists():
         raise UsageError(f"{target} exists already")
+    (project / PROJECT_FILE).touch()  # makes the folder a project, so that its content is found
     shutil.copytree(find_monitor(MODELS[kind]).path, target)
     stderr().print(
         f"made {target}, a copy of {MODELS[kind]}. Now change its words, its cases and its card, "
-        f"then run: cotmon check {target}",
+        f"then run: cotmon check {name}",
         markup=False, soft_wrap=True,
     )  # fmt: skip

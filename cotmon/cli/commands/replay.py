@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shlex
 import sys
@@ -103,7 +104,8 @@ def command(
                 f"stopped; its scores are kept in {store.url}. The same command goes on from here.",
                 soft_wrap=True,
             )
-            raise typer.Exit(2) from None
+            sys.stdout.flush()
+            os._exit(2)  # requests in flight may take minutes to end, and nobody waits for them
     with store.begin() as connection:
         store.runs.finish(connection, run.id, _now())
         store.runs.drop_unfinished(connection, key)
