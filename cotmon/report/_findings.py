@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cotmon.records import MonitorCard, Result, Score, Span, Step, StepResult
+from cotmon.records import Result, Score, Span, Step, StepResult
 from cotmon.report._visible import marked, visible
-from cotmon.report._words import NARROW, Link, link, rarity, telling, titled_spans
+from cotmon.report._words import Link, link, rarity, telling, titled_spans
 
 MOST = 10
 FEWEST = 3
@@ -20,7 +20,7 @@ AROUND = 2
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One monitor's word on a step; `wide` where it read more than this step."""
+    """One monitor's word on a step."""
 
     monitor: str
     cue: str
@@ -29,7 +29,6 @@ class Word:
     reached: bool
     rarity: str
     reason: str | None
-    wide: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +60,14 @@ class Finding:
 
 def findings(result: Result) -> list[Finding]:
     """At most ten marked steps, worst first; where fewer are marked, the three highest."""
-    cards = {card.name: card for card in result.monitors}
     worst = result.worst_steps(MOST)
     return [
-        _finding(step, result, cards)
-        for place, step in enumerate(worst)
-        if step.marked or place < FEWEST
+        _finding(step, result) for place, step in enumerate(worst) if step.marked or place < FEWEST
     ]
 
 
-def word(score: Score, cards: dict[str, MonitorCard]) -> Word:
+def word(score: Score) -> Word:
     """A score as a person reads it."""
-    view = cards[score.monitor].view if score.monitor in cards else "step"
     return Word(
         monitor=score.monitor,
         cue=score.cue,
@@ -81,11 +76,10 @@ def word(score: Score, cards: dict[str, MonitorCard]) -> Word:
         reached=score.value is not None and score.value >= score.threshold,
         rarity=rarity(score),
         reason=score.reason,
-        wide=None if view in NARROW else view,
     )
 
 
-def _finding(step: StepResult, result: Result, cards: dict[str, MonitorCard]) -> Finding:
+def _finding(step: StepResult, result: Result) -> Finding:
     scores = telling(step)
     place = step.step.index
     return Finding(
@@ -96,8 +90,8 @@ def _finding(step: StepResult, result: Result, cards: dict[str, MonitorCard]) ->
         branch=step.step.branch,
         marked=step.marked,
         suspicion=f"{step.suspicion or 0:.2f}",
-        quote=_quote(step.step.text, titled_spans(scores, cards)),
-        words=[word(score, cards) for score in scores],
+        quote=_quote(step.step.text, titled_spans(scores)),
+        words=[word(score) for score in scores],
         before=[_neighbour(s.step) for s in result.steps[max(place - AROUND, 0) : place]],
         after=[_neighbour(s.step) for s in result.steps[place + 1 : place + 1 + AROUND]],
     )

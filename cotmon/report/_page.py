@@ -24,13 +24,13 @@ QUOTE = 160
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The verdict in one sentence: symbol, lead, then the worst step and its words."""
+    """The verdict in one sentence: symbol, lead, then the worst step and why."""
 
     verdict: str
     symbol: str
     lead: str
     worst: Link | None
-    quote: Markup | None
+    why: Markup | None
     access: str
 
 
@@ -80,7 +80,7 @@ def headline(result: Result) -> Headline:
         symbol=VERDICT[result.verdict][0],
         lead=_lead(result),
         worst=None if shown is None else link(shown.step),
-        quote=None if shown is None else _quote(shown),
+        why=None if shown is None else _why(shown),
         access=access(result),
     )
 
@@ -120,16 +120,12 @@ def ran(result: Result) -> list[Ran]:
     ]
 
 
-def _quote(step: StepResult) -> Markup:
-    text = step.step.text
-    spans = [span for score in telling(step) for span in score.spans]
-    start = 0
-    if len(text) > QUOTE and spans:
-        start = min(max(min(span.start for span in spans) - 20, 0), len(text) - QUOTE)
-    end = start + QUOTE
-    words = " ".join(text[start:end].split(" "))
-    return Markup("").join(
-        ["… " if start else "", visible(words.strip()), " …" if end < len(text) else ""]
+def _why(step: StepResult) -> Markup:
+    """What the strongest monitor says of the step, else the step's first words."""
+    reason = next((score.reason for score in telling(step) if score.reason), None)
+    words = reason or f"“{step.step.text[:QUOTE].strip()}”"
+    return Markup("{}{}").format(
+        visible(words[: 2 * QUOTE]), " …" if len(words) > 2 * QUOTE else ""
     )
 
 

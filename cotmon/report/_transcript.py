@@ -8,7 +8,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from cotmon.records import UNREADABLE, Message, MonitorCard, Result, StepResult
+from cotmon.records import UNREADABLE, Message, Result, StepResult
 from cotmon.report._findings import Word, word
 from cotmon.report._visible import marked
 from cotmon.report._words import PROVENANCE, Link, anchor, count, link, telling, titled_spans
@@ -94,12 +94,11 @@ class Run:
 
 def runs(result: Result) -> Iterator[Run]:
     """Every step of the transcript once, in order, quiet stretches folded."""
-    cards = {card.name: card for card in result.monitors}
     items = _items(result)
     last: Message | None = None
     for folded, places in _stretches(items):
         stretch = [items[place] for place in places]
-        yield Run(folded, _summary(stretch), _blocks(stretch, last, cards))
+        yield Run(folded, _summary(stretch), _blocks(stretch, last))
         last = stretch[-1].message
 
 
@@ -170,9 +169,7 @@ def _kind(item: Item) -> str:
     return "quiet" if item.step.scores else "unread"
 
 
-def _blocks(
-    stretch: list[Item], last: Message | None, cards: dict[str, MonitorCard]
-) -> list[Block]:
+def _blocks(stretch: list[Item], last: Message | None) -> list[Block]:
     blocks: list[Block] = []
     previous = None
     for item in stretch:
@@ -182,7 +179,7 @@ def _blocks(
         if previous is not message:
             blocks[-1].pieces.append(_piece(item, continued=message is last))
         if item.step is not None or message.text:
-            blocks[-1].pieces[-1].rows.append(_row(item, cards))
+            blocks[-1].pieces[-1].rows.append(_row(item))
         previous = message
     return blocks
 
@@ -200,18 +197,18 @@ def _piece(item: Item, *, continued: bool) -> Piece:
     return Piece(message, provenance, unreadable, item.partner, continued)
 
 
-def _row(item: Item, cards: dict[str, MonitorCard]) -> Row:
+def _row(item: Item) -> Row:
     step = item.step
     text = item.message.text if step is None else step.step.text
     scores = telling(step) if step is not None and step.marked else []
-    spans = titled_spans(scores, cards)
+    spans = titled_spans(scores)
     cut = LONG if len(text) > LONG + SLACK else len(text)
     return Row(
         link=None if step is None else link(step.step),
         marked=step is not None and step.marked,
         suspicion=None if step is None or step.suspicion is None else f"{step.suspicion:.2f}",
         unscored=[] if step is None else _unscored(step),
-        words=[word(score, cards) for score in scores],
+        words=[word(score) for score in scores],
         text=marked(text, spans, 0, cut),
         rest=marked(text, spans, cut) if cut < len(text) else None,
         rest_size=f"{len(text) - cut:,}",

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cotmon.records import UNREADABLE, MonitorCard, Result, Score, Span, Step, StepResult
+from cotmon.records import UNREADABLE, Result, Score, Span, Step, StepResult
 
 SAFE_ANCHOR = re.compile(r"M[0-9]+\.[0-9]+")
-NARROW = frozenset({"step", "step+context", "history"})
-"""Views whose text is the step's own: only there do spans point into it."""
-
 ACCESS_SHORT = {
     "raw": "full reasoning",
     "summary": "reasoning summaries",
@@ -102,22 +99,14 @@ def _partly(result: Result) -> bool:
 def telling(step: StepResult) -> list[Score]:
     """The scores that reached their threshold, strongest first; else the nearest one."""
     numbers = [score for score in step.scores if score.value is not None]
-    numbers.sort(key=lambda score: (-_height(score), score.monitor, score.cue))
-    return [score for score in numbers if _height(score) >= 1] or numbers[:1]
+    numbers.sort(key=lambda score: (-(score.suspicion or 0.0), score.monitor, score.cue))
+    return [score for score in numbers if (score.suspicion or 0.0) >= 0.5] or numbers[:1]
 
 
-def _height(score: Score) -> float:
-    value = score.value or 0.0
-    if score.threshold <= 0:
-        return 1 + value
-    return value / score.threshold
-
-
-def titled_spans(scores: list[Score], cards: dict[str, MonitorCard]) -> list[tuple[Span, str]]:
-    """The spans that point into the step's own text, each with monitor and note as its title."""
+def titled_spans(scores: list[Score]) -> list[tuple[Span, str]]:
+    """The places in the step's text that scores point at, each with monitor and note as title."""
     return [
         (span, f"{score.monitor}: {span.note}" if span.note else score.monitor)
         for score in scores
-        if score.monitor not in cards or cards[score.monitor].view in NARROW
         for span in score.spans
     ]
