@@ -67,6 +67,7 @@ class Replaying:
     _order: deque[_Slot] = field(default_factory=deque)
     _by_transcript: dict[int, _Slot] = field(default_factory=dict)
     _refused: int = 0
+    _inputs: dict[str, str] = field(default_factory=dict)
 
     def items(self, paths: Sequence[str], options: Options) -> Iterator[Item]:
         """Results, rows of known transcripts and refusals, in the order of reading."""
@@ -99,8 +100,7 @@ class Replaying:
                 digest = hashlib.file_digest(data, "sha256").hexdigest()
         except OSError:
             return  # reading it gives the refusal that says so
-        with self.store.begin() as connection:
-            self.store.runs.add_input(connection, self.run, str(file), digest)
+        self._inputs[str(file)] = digest
 
     def _unknown(self, items: Iterator[Transcript | Refusal]) -> Iterator[Transcript | None]:
         """Those transcripts that must be scored; the others are set aside in their places.
@@ -171,9 +171,11 @@ class Replaying:
         done: list[_Slot] = []
         while self._order and (self._order[0].item is not None or self._order[0].refusal):
             done.append(self._order.popleft())
-        if not done:
+        if not done and not self._inputs:
             return
         with self.store.begin() as connection:
+            self.store.runs.add_inputs(connection, self.run, self._inputs)
+            self._inputs.clear()
             new = [
                 NewReading(slot.ordinal, slot.content, slot.transcript, slot.row)
                 for slot in done

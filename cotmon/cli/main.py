@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -43,6 +44,9 @@ def _fail(message: str) -> None:
 
 
 def _asked(words: list[str]) -> str | None:
+    """The command among the words typed; while the shell completes, it hands them over apart."""
+    if "_COTMON_COMPLETE" in os.environ:
+        words = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
     return next((word for word in words if not word.startswith("-")), None)
 
 
