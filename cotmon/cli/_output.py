@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Protocol
@@ -95,6 +96,11 @@ def _to_show(name: str, address: str) -> list[str]:
     return [f"cotmon show {end_of_options}{shlex.quote(start)} {address}"]
 
 
+def print_utf8(line: str) -> None:
+    """One line on stdout, as UTF-8 whatever the terminal's own encoding is."""
+    sys.stdout.buffer.write(line.encode("utf-8") + b"\n")
+
+
 @dataclass
 class JsonOutput:
     """One object a line."""
@@ -104,9 +110,9 @@ class JsonOutput:
     def take(self, item: Item) -> None:
         """Prints it at once."""
         if isinstance(item, Refusal):
-            sys.stdout.write(json_refusal(item, self.run) + "\n")
+            print_utf8(json_refusal(item, self.run))
         elif isinstance(item, Result):
-            sys.stdout.write(json_line(item) + "\n")
+            print_utf8(json_line(item))
 
     def close(self) -> None:
         """Nothing waits."""
@@ -117,8 +123,7 @@ class CsvOutput:
     """One row a score; refusals go to stderr."""
 
     def __init__(self) -> None:
-        self._rows = csv.writer(sys.stdout)
-        self._rows.writerow(CSV_HEADER)
+        self._print(CSV_HEADER)
 
     def take(self, item: Item) -> None:
         """Prints its rows at once."""
@@ -127,7 +132,13 @@ class CsvOutput:
             said = f"cotmon: refused {item.file}{where}: {item.reason}"
             sys.stderr.write(one_line(said) + "\n")
         elif isinstance(item, Result):
-            self._rows.writerows(map(_cells, csv_rows(item)))
+            for row in csv_rows(item):
+                self._print(_cells(row))
+
+    def _print(self, row: Sequence[object]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(row)
+        print_utf8(line.getvalue())
 
     def close(self) -> None:
         """Nothing waits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import logging
 import os
 import sys
@@ -25,6 +26,9 @@ Start with: cotmon replay LOG
 
 def run() -> None:
     """Runs the command line and exits: 0 done, 1 an asked-for limit reached, 2 anything else."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     logging.basicConfig(format="cotmon: %(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         _app(_asked(sys.argv[1:]))()

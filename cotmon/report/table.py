@@ -108,7 +108,7 @@ def _print_worst(console: Console, result: Result) -> None:
     table.add_column("step", no_wrap=True)
     table.add_column("who", no_wrap=True, max_width=16)
     table.add_column("susp.", justify="right", no_wrap=True)
-    table.add_column("monitor · how rare · the words", ratio=1)
+    table.add_column("monitor · how rare · the words", ratio=1, overflow="fold")
     for item in worst:
         score = item.worst
         if score is not None:
