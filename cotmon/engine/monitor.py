@@ -13,7 +13,18 @@ from cotmon.engine.views import WIDE
 from cotmon.errors import ModelError
 from cotmon.kinds import KINDS, Kind
 from cotmon.models import Models
-from cotmon.records import Channel, Cue, MonitorCard, Outcome, Unscored, View, ViewSize
+from cotmon.records import (
+    Channel,
+    Cue,
+    MonitorCard,
+    Outcome,
+    Scored,
+    Skipped,
+    Unscored,
+    View,
+    ViewSize,
+    scored,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +82,17 @@ class Monitor:
         if len(outcomes) != len(views):
             reason = f"the monitor gave {len(outcomes)} outcomes for {len(views)} views"
             return [Unscored(reason, permanent=False)] * len(views)
-        return outcomes
+        return [_checked(outcome) for outcome in outcomes]
+
+
+def _checked(outcome: object) -> Outcome:
+    """What a kind gave, if it is an outcome; a number outside [0, 1] or NaN is none."""
+    if isinstance(outcome, Scored):
+        return scored(outcome.value, outcome.reason, outcome.spans)
+    if isinstance(outcome, Unscored | Skipped):
+        return outcome
+    kind = type(outcome).__name__
+    return Unscored(f"the monitor gave a {kind}, which is no outcome", permanent=False)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from cotmon.engine.monitor import Monitor
-from cotmon.engine.views import Views
-from cotmon.records import Step, View, ViewSize
+from cotmon.engine.views import Turn, Views
+from cotmon.records import Step, View
 
 
-class Task(NamedTuple):
-    """One view for one monitor.
+class Task(msgspec.Struct, frozen=True, gc=False):
+    """One view for one monitor; there are many, and none is ever part of a cycle.
 
     Attributes:
         step: index of the step its score is filed at.
@@ -49,10 +50,11 @@ class Plan:
         closed = self._views.close()
         return self._turn_tasks(closed) if closed is not None else []
 
-    def _turn_tasks(self, closed: tuple[Step, dict[ViewSize, View]]) -> list[Task]:
-        last, views = closed
-        return [
-            Task(last.index, k, monitor.address(views[monitor.view]), views[monitor.view])
-            for k, monitor in self._by_turn
-            if any(p.channel in monitor.channels for p in views[monitor.view].parts if p.start >= 0)
-        ]
+    def _turn_tasks(self, turn: Turn) -> list[Task]:
+        tasks: list[Task] = []
+        for k, monitor in self._by_turn:
+            found = turn.view(monitor.view, monitor.channels)
+            if found is not None:
+                last, view = found
+                tasks.append(Task(last.index, k, monitor.address(view), view))
+        return tasks

@@ -66,7 +66,7 @@ def score(
         known: what the store already holds.
         chunk: steps a chunk; changes speed and memory, never a result.
     """
-    waiting: list[tuple[Judged, Task]] = []
+    waiting: list[tuple[Judged, list[Task]]] = []
     finished: list[Judged] = []
     steps = 0
     for transcript in transcripts:
@@ -78,28 +78,29 @@ def score(
             for step in stepper.steps(message):
                 judged.steps.append(step)
                 steps += 1
-                waiting.extend((judged, task) for task in plan.push(step))
+                waiting.append((judged, plan.push(step)))
                 if steps >= chunk:
                     yield from _score_chunk(waiting, monitors, known, finished, steps)
                     waiting, finished, steps = [], [], 0
-        waiting.extend((judged, task) for task in plan.close())
+        waiting.append((judged, plan.close()))
         finished.append(judged)
     yield from _score_chunk(waiting, monitors, known, finished, steps)
 
 
 def _score_chunk(
-    waiting: list[tuple[Judged, Task]],
+    waiting: list[tuple[Judged, list[Task]]],
     monitors: Sequence[Monitor],
     known: Known,
     finished: list[Judged],
     steps: int,
 ) -> Iterator[Batch]:
     """Known outcomes are looked up once, equal views scored once."""
-    outcomes = dict(known({task.address for _, task in waiting}))
+    outcomes = dict(known({task.address for _, tasks in waiting for task in tasks}))
     todo: dict[int, dict[str, View]] = {}
-    for _, task in waiting:
-        if task.address not in outcomes:
-            todo.setdefault(task.monitor, {})[task.address] = task.view
+    for _, tasks in waiting:
+        for task in tasks:
+            if task.address not in outcomes:
+                todo.setdefault(task.monitor, {})[task.address] = task.view
     last = Batch(finished=finished, steps=steps)
     for k, views in todo.items():
         if not monitors[k].kind.remote:
@@ -111,9 +112,11 @@ def _score_chunk(
     for k, address, outcome in _remote(todo, monitors):
         outcomes[address] = outcome
         yield Batch(outcomes={address: (k, outcome)})
-    for judged, task in waiting:
-        judged.addresses[task.step, task.monitor] = task.address
-        judged.outcomes[task.step, task.monitor] = outcomes[task.address]
+    for judged, tasks in waiting:
+        for task in tasks:
+            key = task.step, task.monitor
+            judged.addresses[key] = task.address
+            judged.outcomes[key] = outcomes[task.address]
     yield last
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from cotmon.engine.monitor import Monitor
 from cotmon.engine.plan import Plan, Task
 from cotmon.engine.score import Judged, Known
-from cotmon.records import Message, Outcome, Source, Step, Transcript
+from cotmon.records import Message, Outcome, Source, Step, Transcript, access_of
 from cotmon.segmentation import Stepper
 
 
@@ -34,11 +36,13 @@ class Session:
         self._known = known
         self._plan = Plan(self._monitors)
         self._stepper = Stepper()
+        self._said: list[Message] = []
         source = Source(file="-", format="session")
         self.judged = Judged(Transcript(id=transcript_id, source=source))
 
     def push(self, message: Message) -> list[StepOutcome]:
         """Scores the steps of one whole message, and the turn it closes."""
+        self._said.append(message)
         tasks: list[Task] = []
         for step in self._stepper.steps(message):
             self.judged.steps.append(step)
@@ -46,7 +50,11 @@ class Session:
         return self._score(tasks)
 
     def close(self) -> list[StepOutcome]:
-        """Scores the last turn; nothing may be pushed afterwards."""
+        """Scores the last turn and completes `judged`; nothing may be pushed afterwards."""
+        said = tuple(self._said)
+        self.judged.transcript = msgspec.structs.replace(
+            self.judged.transcript, messages=said, access=access_of(said)
+        )
         return self._score(self._plan.close())
 
     def _score(self, tasks: list[Task]) -> list[StepOutcome]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cotmon.engine.history import WordIndex
-from cotmon.records import Part, Step, View, ViewSize
+from cotmon.records import Channel, Part, Step, View, ViewSize
 
 WIDE: frozenset[str] = frozenset({"turn", "transcript"})
 """Views whose text is a whole turn."""
@@ -23,8 +23,6 @@ REASON_CAP = 1200
 DIGEST_CAP = 2000
 """Characters of the digest of a `transcript` view."""
 DIGEST_LINES = 12
-
-_Views = dict[ViewSize, View]
 
 
 def _hash(*parts: str) -> bytes:
@@ -48,9 +46,24 @@ class _Thread:
 
 
 @dataclass(slots=True)
-class _OpenTurn:
+class Turn:
+    """One generation with its actions, once it has closed.
+
+    Attributes:
+        steps: all of it but briefs.
+        context: parts of `transcript` views: the first user message, the digest.
+    """
+
     turn: str
     steps: list[Step] = field(default_factory=list)
+    context: tuple[Part, ...] = ()
+
+    def view(self, size: ViewSize, channels: frozenset[Channel]) -> tuple[Step, View] | None:
+        """The steps of these channels as one view, and the last of them; None if there are none."""
+        steps = [step for step in self.steps if step.channel in channels]
+        if not steps:
+            return None
+        return steps[-1], _joined(steps, self.context if size == "transcript" else ())
 
 
 class Views:
@@ -67,23 +80,19 @@ class Views:
         self._first_user: Part | None = None
         self._latest_user: Part | None = None
         self._threads: dict[tuple[str | None, str | None], _Thread] = {}
-        self._open: _OpenTurn | None = None
+        self._open: Turn | None = None
         self._digest: deque[str] = deque(maxlen=DIGEST_LINES)
 
-    def push(
-        self, step: Step
-    ) -> tuple[dict[ViewSize, View], tuple[Step, dict[ViewSize, View]] | None]:
-        """Views that end at this step, and those of the turn that it closes, with its last step."""
+    def push(self, step: Step) -> tuple[dict[ViewSize, View], Turn | None]:
+        """Views that end at this step, and the turn that it closes."""
         closed = self.close() if self._open is not None and self._open.turn != step.turn else None
-        views: _Views = {}
+        views: dict[ViewSize, View] = {}
         own = _hash(step.channel, step.module, step.tool or "", step.text)
         if "step" in self._sizes:
             views["step"] = _view(step, own)
         if "step+context" in self._sizes:
             parts = self._context(step)
-            identity = _hash(
-                own.hex(), *(p.label + "\0" + p.channel + "\0" + p.text for p in parts)
-            )
+            identity = _hash(own.hex(), *_described(parts))
             views["step+context"] = _view(step, identity, parts)
         if "history" in self._sizes:
             views["history"] = View(
@@ -95,22 +104,15 @@ class Views:
         self._remember(step)
         return views, closed
 
-    def close(self) -> tuple[Step, _Views] | None:
-        """Views of the turn that is open, and the step they are filed at; None if none is."""
+    def close(self) -> Turn | None:
+        """The turn that is open, which ends here; None if none is."""
         turn, self._open = self._open, None
-        if turn is None:
-            return None
-        views: _Views = {}
-        if "turn" in self._sizes:
-            views["turn"] = _joined(turn.steps)
-        if "transcript" in self._sizes:
+        if turn is not None and "transcript" in self._sizes:
             digest = "\n".join(self._digest)[-DIGEST_CAP:]
-            parts = [p for p in (self._first_user,) if p is not None]
-            if digest:
-                parts.append(Part("digest", digest))
-            views["transcript"] = _joined(turn.steps, tuple(parts))
+            first = () if self._first_user is None else (self._first_user,)
+            turn.context = (*first, Part("digest", digest)) if digest else first
             self._digest.extend(_digest_line(s) for s in turn.steps if s.channel == "action")
-        return turn.steps[-1], views
+        return turn
 
     def _context(self, step: Step) -> tuple[Part, ...]:
         thread = self._threads.get((step.parent, step.branch))
@@ -126,11 +128,11 @@ class Views:
     def _remember(self, step: Step) -> None:
         if self._sizes & {"turn", "transcript"} and step.channel != "brief":
             if self._open is None:
-                self._open = _OpenTurn(step.turn)
+                self._open = Turn(step.turn)
             self._open.steps.append(step)
         if not self._sizes & {"step+context", "transcript"}:
             return
-        if step.channel == "brief" and step.module != "system":
+        if step.channel == "brief" and step.module != "system" and step.parent is None:
             label = "first user message" if self._first_user is None else "latest user message"
             part = Part(label, step.text[:USER_CAP], step.channel, step.module)
             self._first_user = self._first_user or part
@@ -175,5 +177,11 @@ def _joined(steps: list[Step], context: tuple[Part, ...] = ()) -> View:
     for step, start in zip(steps, offsets, strict=True):
         parts.append(Part("step", step.text, step.channel, step.module, step.tool, start))
     last = steps[-1]
-    described = [f"{p.label}\0{p.channel}\0{p.module}\0{p.tool}\0{p.text}" for p in parts]
-    return View(text, last.channel, last.module, last.tool, _hash("turn", *described), tuple(parts))
+    identity = _hash("turn", text, *_described(parts))
+    return View(text, last.channel, last.module, last.tool, identity, tuple(parts))
+
+
+def _described(parts: Sequence[Part]) -> Iterator[str]:
+    """All that a kind can read of the parts."""
+    for part in parts:
+        yield from (part.label, part.channel, part.module, part.tool or "", part.text)

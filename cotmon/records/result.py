@@ -83,9 +83,7 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     def worst(self) -> Score | None:
         """The score with the highest suspicion, ties by value."""
         numbers = [s for s in self.scores if s.value is not None]
-        return max(
-            numbers, key=lambda s: ((s.value or 0) / s.threshold, s.value or 0), default=None
-        )
+        return max(numbers, key=lambda s: (s.suspicion or 0.0, s.value or 0.0), default=None)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -126,6 +126,13 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     coverage: tuple[Gap, ...] = ()
     access: Access = "actions"
 
+    @property
+    def hidden(self) -> bool:
+        """Whether something exists that nobody could read; the verdict is then incomplete."""
+        return any(gap.hides for gap in self.coverage) or any(
+            message.provenance in UNREADABLE for message in self.messages
+        )
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A file, or one place in it, that could not be read.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cotmon.records import Message, Step, Transcript
+from cotmon.records import UNREADABLE, Message, Step, Transcript
 from cotmon.segmentation.sentences import MAXIMUM, Slice, slices
 
+RULES = "1"
+"""Version of the rules: changes whenever the same messages would be cut otherwise."""
 CUT_CHANNELS = frozenset({"reasoning", "text"})
 """Channels that are cut into sentences; elsewhere a message is one step."""
 SHORT = 60
@@ -24,10 +26,13 @@ class Stepper:
 
     def steps(self, message: Message) -> list[Step]:
         """The steps of one whole message; none if it is empty, but an action is always one."""
+        self._turns.setdefault(message.turn, len(self._turns) + 1)
         return [self._step(message, k, piece) for k, piece in enumerate(self._slices(message))]
 
     def _slices(self, message: Message) -> list[Slice]:
         text = message.text
+        if message.provenance in UNREADABLE:
+            return []  # ciphertext is no text, whoever filed it as such
         if not text:
             return [(0, 0)] if message.channel == "action" else []
         if message.channel not in CUT_CHANNELS or len(text) <= SHORT:
@@ -35,7 +40,7 @@ class Stepper:
         return slices(text, self._maximum)
 
     def _step(self, message: Message, k: int, piece: Slice) -> Step:
-        turn = self._turns.setdefault(message.turn, len(self._turns) + 1)
+        turn = self._turns[message.turn]
         in_turn = self._in_turn.get(message.turn, 0) + 1
         self._in_turn[message.turn] = in_turn
         step = Step(
