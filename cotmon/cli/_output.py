@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Protocol
 
+from rich.markup import escape
+
 from cotmon.cli._console import stdout
 from cotmon.errors import UsageError
-from cotmon.records import Refusal, Result, Row
+from cotmon.records import RANK, MonitorCard, Refusal, Result, Row
 from cotmon.report.lines import CSV_HEADER, csv_rows, json_line, json_refusal
-from cotmon.report.table import ROWS, one_line, print_many, print_one, print_refusals
+from cotmon.report.table import ROWS, monitor_bases, one_line, print_many, print_one, print_refusals
 from cotmon.text.display import escaped
 
 Item = Result | Row | Refusal
-_RANK = {"flag": 0, "incomplete": 1, "no-flag": 2}
 
 
 class Output(Protocol):
@@ -42,9 +43,13 @@ class TableOutput:
     Attributes:
         run: id of the run, for hints.
         load: gives the one result when only its row was needed so far.
+        monitors: those that ran.
+        db: the database that was asked for, which the hints must name too.
     """
 
     run: str
+    monitors: Sequence[MonitorCard]
+    db: str | None
     load: Callable[[], Result]
     rows: list[Row] = field(default_factory=list)
     only: Result | None = None
@@ -66,7 +71,7 @@ class TableOutput:
             self._keep_worst()
 
     def _keep_worst(self) -> None:
-        self.rows.sort(key=lambda r: (_RANK[r.verdict], -(r.suspicion or 0.0)))
+        self.rows.sort(key=lambda r: (RANK[r.verdict], -(r.suspicion or 0.0)))
         del self.rows[ROWS:]
 
     def close(self) -> None:
@@ -74,26 +79,30 @@ class TableOutput:
         console = stdout()
         if self.total == 1:
             result = self.only or self.load()
-            address = next((s.step.address for s in result.worst_steps(1)), "M1.1")
-            hints = [*_to_show(result.transcript.id, address), f"cotmon report {self.run}"]
-            print_one(console, result, hints)
+            print_one(console, result, self._hints(result))
         elif self.total:
             self._keep_worst()
             print_many(console, self.rows, self.total, self.counts)
-            console.print(f"[dim]next: cotmon report {self.run} · cotmon show TRANSCRIPT[/]")
+            console.print(f"[dim]thresholds: {monitor_bases(self.monitors)}[/]")
+            console.print(f"[dim]next:[/] {escape(self._with_db(f'cotmon report {self.run}'))}")
             console.print("[dim]A log without flags is not a safe agent.[/]")
         print_refusals(console, self.refusals)
         if not self.total and not self.refusals:
             console.print("nothing was found to read")
 
+    def _hints(self, result: Result) -> list[str]:
+        """How to look closer: the start of an id will do, up to what nobody can type."""
+        hints = [self._with_db(f"cotmon report {self.run}")]
+        start = "".join(takewhile(str.isprintable, result.transcript.id[:80]))
+        address = next((f" {s.step.address}" for s in result.worst_steps(1)), "")
+        if start:
+            end_of_options = "-- " if start.startswith("-") else ""
+            show = self._with_db("cotmon show")
+            hints.insert(0, f"{show} {end_of_options}{shlex.quote(start)}{address}")
+        return hints
 
-def _to_show(name: str, address: str) -> list[str]:
-    """How to look at a step: the start of an id will do, up to what nobody can type."""
-    start = "".join(takewhile(str.isprintable, name[:80]))
-    if not start:
-        return []
-    end_of_options = "-- " if start.startswith("-") else ""
-    return [f"cotmon show {end_of_options}{shlex.quote(start)} {address}"]
+    def _with_db(self, command: str) -> str:
+        return command if self.db is None else f"{command} --db {shlex.quote(self.db)}"
 
 
 def print_utf8(line: str) -> None:

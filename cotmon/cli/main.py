@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -38,8 +39,19 @@ def run() -> None:
         _fail("stopped")
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing left to say, and no traceback.
-        sys.stderr.close()
+        _drop_stdout()
         sys.exit(2)
+    except OSError as error:
+        _drop_stdout()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    except Exception:  # noqa: BLE001 - promise 10: exit code 1 means that a limit was reached
+        traceback.print_exc()
+        _fail("this is a bug in cotmon; the lines above say where")
+
+
+def _drop_stdout() -> None:
+    """Whatever is still to be flushed has nowhere to go; Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> None:

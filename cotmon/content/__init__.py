@@ -1,6 +1,7 @@
 """Content folders to objects: monitors, their cases, and sets of monitors."""
 
 from cotmon.content._places import PROJECT_FILE, Place, places, project_folder
+from cotmon.content._toml import convert, load_toml
 from cotmon.content.cases import Case, read_cases
 from cotmon.content.monitors import Manifest, MonitorFolder, find_monitor, find_monitors
 from cotmon.content.sets import Budget, MonitorSet, find_set, find_sets, members
@@ -13,10 +14,12 @@ __all__ = [
     "MonitorFolder",
     "MonitorSet",
     "Place",
+    "convert",
     "find_monitor",
     "find_monitors",
     "find_set",
     "find_sets",
+    "load_toml",
     "members",
     "places",
     "project_folder",

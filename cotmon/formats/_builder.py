@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from cotmon.errors import FormatError
 from cotmon.formats._decoding import canonical
 from cotmon.records import (
     LETTER,
@@ -18,6 +19,9 @@ from cotmon.records import (
     Transcript,
     access_of,
 )
+
+MAX_MESSAGES = 1_000_000
+"""Most messages of one transcript: `<think>a</think>b` over and over takes sixty times its size."""
 
 
 class Turn:
@@ -132,7 +136,13 @@ class Builder:
         return f"tool {known[1]}" if known else "tool"
 
     def add(self, turn: Turn, channel: Channel, text: str, fields: dict[str, Any]) -> str:
-        """One message of a turn; its id counts within turn and channel."""
+        """One message of a turn; its id counts within turn and channel.
+
+        Raises:
+            FormatError: there are more than `MAX_MESSAGES`.
+        """
+        if len(self._messages) >= MAX_MESSAGES:
+            raise FormatError(f"one transcript of more than {MAX_MESSAGES:,} messages; split it")
         self._counts[turn.id, channel] += 1
         message_id = f"{turn.id}.{LETTER[channel]}{self._counts[turn.id, channel]}"
         self._messages.append(

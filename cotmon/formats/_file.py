@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, BinaryIO, Literal
 
@@ -67,8 +69,16 @@ class LogFile:
         return self._place.stat().st_size
 
     def open(self) -> BinaryIO:
-        """The raw bytes from the start, seekable."""
-        return self._place.open("rb")
+        """The raw bytes from the start, seekable.
+
+        Raises:
+            FormatError: what lies there is no file; a pipe would be waited for without end.
+        """
+        file = open(self._place, "rb", opener=_open_at_once)  # noqa: SIM115
+        if not S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise FormatError("is not a file; pipe it in and read `-`")
+        return file
 
     @property
     def _place(self) -> Path:
@@ -76,7 +86,7 @@ class LogFile:
         if self.path is not None:
             return self.path
         if self._stdin is None:
-            self._stdin = NamedTemporaryFile(prefix="cotmon-")
+            self._stdin = NamedTemporaryFile(prefix="cotmon-")  # noqa: SIM115
             shutil.copyfileobj(sys.stdin.buffer, self._stdin)
             self._stdin.flush()
         return Path(self._stdin.name)
@@ -184,6 +194,10 @@ class LogFile:
         """The first sample that is an object, or the first of all, or None."""
         objects = (value for value in self.sample if isinstance(value, dict))
         return next(objects, self.sample[0] if self.sample else None)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _lines_of(file: BinaryIO) -> Iterator[Line]:

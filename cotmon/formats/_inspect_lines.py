@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable
+from functools import cached_property
 from typing import Any
 
 from cotmon.formats._builder import Builder
@@ -106,6 +107,14 @@ class Lines:
         actor, role = self._actor(generation.scope), generation.role
         apart = generation.place is None and role is not None and role not in self._roles
         return f"role {role}" if actor is None and apart else actor
+
+    @cached_property
+    def _by_actor(self) -> defaultdict[Hashable, list[Generation]]:
+        """The generations of each actor, in order."""
+        groups: defaultdict[Hashable, list[Generation]] = defaultdict(list)
+        for generation in self._generations:
+            groups[self._actor_of(generation)].append(generation)
+        return groups
 
     def _module(self, generation: Generation | None, scope: Scope) -> str:
         role = generation.role if generation else None
@@ -311,8 +320,7 @@ class Lines:
         Backwards, because what refers to an output comes after it. What stood before a
         compaction was not abandoned: the summary rests on it.
         """
-        mine = [g for g in self._generations if self._actor_of(g) == actor]
-        mine = [g for g in mine if g.place is not None or not g.overseer]
+        mine = [g for g in self._by_actor[actor] if g.place is not None or not g.overseer]
         built_on: set[Hashable] = set()
         off: set[int] = set()
         for generation in reversed(mine):

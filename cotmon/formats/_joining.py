@@ -50,7 +50,11 @@ def start(file: LogFile, name: str, record: Record, found: Conversation, positio
 def sort_answers(builder: Builder, extra: dict[str, Any]) -> None:
     """Keys that tell the answer go to labels, the rest to metadata."""
     for key, value in extra.items():
-        (builder.labels if _ANSWER.fullmatch(str(key)) else builder.metadata)[str(key)] = value
+        (builder.labels if _is_answer(key) else builder.metadata)[str(key)] = value
+
+
+def _is_answer(key: object) -> bool:
+    return _ANSWER.fullmatch(str(key)) is not None
 
 
 def joined(earlier: Conversation, later: Conversation) -> Conversation | None:
@@ -62,13 +66,15 @@ def joined(earlier: Conversation, later: Conversation) -> Conversation | None:
         return None
     if earlier.system != later.system or not begins_with(later.messages, earlier.messages):
         return None
-    later.id = earlier.id
+    if any(later.extra.get(k, v) != v for k, v in earlier.extra.items() if _is_answer(k)):
+        return None  # two answers are two cases, however alike their histories
+    later.id, later.extra = earlier.id, {**earlier.extra, **later.extra}
     return later
 
 
 def begins_with(messages: list[Any], earlier: list[Any]) -> bool:
-    """Whether messages repeat all the earlier ones."""
-    if not earlier or len(earlier) > len(messages):
+    """Whether messages repeat all the earlier ones and go on."""
+    if not earlier or len(earlier) >= len(messages):
         return False
     return all(_same(a, b) for a, b in zip(earlier, messages, strict=False))
 

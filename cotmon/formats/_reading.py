@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISREG
 
-from cotmon.errors import FormatError, UnreadFormatError
+from cotmon.errors import FormatError, PluginError, UnreadFormatError
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
 from cotmon.formats._unread import name_of_unread
 from cotmon.records import Refusal, Transcript
 
 _MAGIC = frozenset("*?[")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ def read(
 def find_files(names: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Refusal | None]:
     """The files under these names, each once, sorted within folders; None is standard input."""
     seen: set[str] = set()
-    for name in map(os.fspath, names):
-        for item in _expanded(name):
+    for name in names:
+        for item in _expanded(os.fspath(name)):
             if not isinstance(item, Refusal):
                 real = "-" if item is None else os.path.realpath(item)
                 if real in seen:
@@ -139,8 +141,6 @@ def read_file(path: Path | None, options: Options) -> Iterator[Transcript | Refu
     try:
         name, chosen = recognise(file, options.format)
         yield from chosen.read(file)
-    except UnreadFormatError as error:
-        yield Refusal(file=file.name, reason=error.reason, line=error.line, format=name)
     except FormatError as error:
         yield Refusal(file=file.name, reason=error.reason, line=error.line, format=name)
     except OSError as error:
@@ -171,7 +171,7 @@ def recognise(file: LogFile, asked: str | None = None) -> tuple[str, Format]:
         if unread is not None:
             raise UnreadFormatError(f"this is {unread.title}; not read yet")
         raise FormatError(_binary(file.head))
-    claims = {name: FORMATS.load(name).sniff(file) for name in FORMATS.names()}
+    claims = {name: _claim(name, file) for name in FORMATS.names()}
     best = max(claims.values())
     if unread is not None and unread.strength >= best:
         raise UnreadFormatError(f"this is {unread.title}; not read yet")
@@ -189,8 +189,19 @@ def _binary(head: bytes) -> str:
     return "binary data, not a log of any format that cotmon knows"
 
 
+def _claim(name: str, file: LogFile) -> int:
+    """What one format says of the file; a broken stranger must not keep the others from reading."""
+    try:
+        return FORMATS.load(name).sniff(file)
+    except (PluginError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        _log.warning("format %s cannot be asked: %s: %s", name, type(error).__name__, error)
+        return 0
+
+
 def _unknown(file: LogFile) -> str:
     first = file.first
+    if isinstance(first, list):
+        first = next((item for item in first if isinstance(item, dict)), first)
     if isinstance(first, dict):
         keys = ", ".join(list(map(str, first))[:12])
         return f"no known format; its first object has the keys: {keys}. Try --map role=…,content=…"

@@ -118,7 +118,7 @@ def _sessions(file: LogFile) -> list[_Session]:
     seen before is left out. What is wrong with a line is told to the session before it.
     """
     now = _Session(None)
-    sessions = [now]
+    sessions, named = [now], dict[str | None, _Session]()
     seen: set[tuple[str, str]] = set()
     for item in _lines(file):
         if isinstance(item, Gap):
@@ -126,9 +126,12 @@ def _sessions(file: LogFile) -> list[_Session]:
             continue
         if now.name is None:
             now.name = item.session
+            named[item.session] = now
         elif item.session not in (None, now.name):
-            now = next((s for s in sessions if s.name == item.session), _Session(item.session))
-            sessions.extend([] if now in sessions else [now])
+            if item.session not in named:
+                named[item.session] = _Session(item.session)
+                sessions.append(named[item.session])
+            now = named[item.session]
         key = (item.uuid or "", canonical(item.data.get("message")))
         if item.uuid is None or key not in seen:
             now.events.append(item)

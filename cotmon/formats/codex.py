@@ -76,6 +76,8 @@ def rolled_back(found: list[Record | Gap]) -> dict[int, str]:
     """
     names: dict[int, str] = {}
     asked: list[int] = []
+    standing: list[Record] = []
+    places: list[int] = []
     for at, item in enumerate(found):
         if not isinstance(item, Record):
             continue
@@ -84,11 +86,13 @@ def rolled_back(found: list[Record | Gap]) -> dict[int, str]:
         count = item.data.get("num_turns")
         back = item.data.get("type") == "thread_rolled_back"
         if back and asked and isinstance(count, int) and count > 0:
-            taken = found[asked[-count:][0] : at]
+            start = asked[-count:][0]
             del asked[-count:]
-            for other in taken:
-                if isinstance(other, Record):
-                    names.setdefault(other.line, f"rolled back at line {item.line}")
+            while places and places[-1] >= start:
+                places.pop()
+                names[standing.pop().line] = f"rolled back at line {item.line}"
+        standing.append(item)
+        places.append(at)
     return names
 
 

@@ -31,12 +31,19 @@ class _Format:
         find = partial(_find, fields)
         is_item = partial(_is_item, fields)
         group = partial(_joined, fields)
-        seen = False
-        for result in read_conversations(file, "generic", write_conversation, find, group, is_item):
-            seen = seen or (isinstance(result, Transcript) and bool(result.messages))
-            yield result
-        if not seen:
+        empty: list[Transcript | Refusal] = []
+        found = read_conversations(file, "generic", write_conversation, find, group, is_item)
+        for result in found:
+            if isinstance(result, Transcript) and result.messages:
+                yield from (*empty, result)
+                empty.clear()
+                break
+            empty.append(result)
+        else:
+            # Transcripts without a message would look like agents that said nothing.
+            yield from (item for item in empty if isinstance(item, Refusal))
             raise FormatError(_nothing(fields, file))
+        yield from found
 
 
 def _check(fields: dict[str, str], file: LogFile) -> None:

@@ -27,7 +27,7 @@ _SIDE = re.compile(r"samples/.+/(?:metadata|skeleton|events/stats|events/uuids)\
 _LOCAL = re.compile(
     rb"PK\x03\x04.{26}(?:_journal/start|header|samples/[^\x00]*_epoch_\d+)", re.DOTALL
 )
-_UNEXPECTED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+_UNEXPECTED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 _MARKS = ("version", "status", "plan", "samples")
 
 
@@ -179,6 +179,8 @@ class _Log:
             return self._transcript(sample, position, name, (*notes, *more))
         except FormatError as error:
             return self.refusal(f"{name!r}: {error.reason}")
+        except RecursionError:
+            return self.refusal(f"{name!r} is nested too deep to read")
         except _UNEXPECTED as error:
             # One broken sample must not hide the others of the file.
             return self.refusal(

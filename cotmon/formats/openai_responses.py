@@ -83,28 +83,33 @@ def _find(value: Any) -> Conversation | None:
     return _exchange(value)
 
 
-def _trace(value: dict[str, Any]) -> Conversation:
+def _trace(value: dict[str, Any]) -> Conversation | None:
     whole: Conversation | None = None
+    known: set[Any] = set()
     for span in _spans(value):
         given = span.get("input")
         asked = given.get("args") if isinstance(given, dict) else None
         request = asked[0] if isinstance(asked, list) and asked else {}
         found = _exchange({"request": request, "response": span.get("output")})
-        if found is not None:
-            whole = found if whole is None else _append(whole, found)
-    assert whole is not None
+        if found is None:
+            continue
+        if whole is None:
+            whole, new = found, found.messages
+        else:
+            new = _new_items(whole, found, known)
+            whole.messages.extend(new)
+            whole.response = found.response
+        known.update(map(key_of, new))
+    if whole is None:
+        return None
     whole.id = str(value.get("uuid") or whole.id)
     whole.extra = {k: v for k, v in value.items() if k not in ("llmSpans", "uuid")}
     return whole
 
 
-def _append(earlier: Conversation, later: Conversation) -> Conversation:
-    known = {key_of(item) for item in earlier.messages}
+def _new_items(earlier: Conversation, later: Conversation, known: set[Any]) -> list[Any]:
     linked = later.follows is not None and later.follows == earlier.response
-    new = [i for i in later.messages if linked or key_of(i) not in known]
-    earlier.messages = earlier.messages + new
-    earlier.response = later.response
-    return earlier
+    return [item for item in later.messages if linked or key_of(item) not in known]
 
 
 def _exchange(value: dict[str, Any]) -> Conversation | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,8 @@ TOOL = "shell"
 """The tool's name where the source holds only a command line."""
 _MAIN = frozenset({"main", "primary", "agent", ""})
 _LABELS = ("exit_status", "submission", "score", "resolved", "summarizer")
+_LOOKED_AT = 100
+"""Entries with the same action that are compared with one step."""
 _MARKUP = re.compile(
     r"```[^\n`]*|</?(?:function|parameter|command|discussion|thought|tool_call|action)\b[^>\n]{0,200}>"
 )
@@ -92,9 +96,9 @@ class _Writer:
         """Everything in order, each thing once."""
         if not history and steps:
             history = objects_in(steps[0].get("query") or steps[0].get("messages"))
-        at = 0
+        at, turns = 0, _Turns(history)
         for step in steps:
-            found = next((i for i in range(at, len(history)) if _repeats(history[i], step)), None)
+            found = turns.find(step, at)
             if found is None and not self._begun:
                 found = next((i for i in range(at, len(history)) if _is_turn(history[i])), at)
                 at = self._entries(history, at, found)
@@ -168,6 +172,28 @@ class _Writer:
         known = [i for i in ids if i in self._calls] if isinstance(ids, list) else []
         call = next(iter([*known, *self._calls]), None)
         self._to.turn(self._to.tool_of(call)).observation(text, answers=call)
+
+
+class _Turns:
+    """The agent's entries of a history, by what a step that repeats one has in common with it."""
+
+    def __init__(self, history: list[dict[str, Any]]) -> None:
+        self._history = history
+        self._places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for at, entry in enumerate(history):
+            if _is_turn(entry):
+                for key in ("action", "content"):
+                    self._places[key, _string(entry.get(key)).strip()].append(at)
+
+    def find(self, step: dict[str, Any], start: int) -> int | None:
+        """Place of the first entry from `start` on that the step repeats, or None."""
+        found: list[int] = []
+        for key, own in (("action", "action"), ("content", "response")):
+            places = self._places.get((key, _string(step.get(own)).strip()), [])
+            first = bisect_left(places, start)
+            near = places[first : first + _LOOKED_AT]
+            found.extend(next(([p] for p in near if _repeats(self._history[p], step)), []))
+        return min(found, default=None)
 
 
 def _is_turn(entry: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """Kinds: what a monitor can be. One file a kind, found by its name.
 
-A module here defines `KIND`, a class of the shape `KindClass`; its instances are `Kind`s.
+A module here defines `KIND`, a class that keeps the protocol `Kind`.
 """
 
 from __future__ import annotations

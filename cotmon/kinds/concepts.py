@@ -17,8 +17,7 @@ from typing import Annotated, ClassVar
 import msgspec
 import numpy as np
 
-from cotmon.content import MonitorFolder
-from cotmon.content._toml import convert
+from cotmon.content import MonitorFolder, convert
 from cotmon.kinds._concept import Concept, parse_concept
 from cotmon.models import Models
 from cotmon.models.encoder import Encoder

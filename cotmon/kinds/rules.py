@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from cotmon.content import MonitorFolder
-from cotmon.content._toml import convert, load_toml
+from cotmon.content import MonitorFolder, convert, load_toml
 from cotmon.detectors import DETECTORS, Detector, Finding
 from cotmon.models import Models
 from cotmon.records import Outcome, Scored, Span, Unscored, View, scored

@@ -8,10 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cotmon.errors import ModelError
+from cotmon.models._weights import find_weights
 
 if TYPE_CHECKING:
     from cotmon.models.chat import ChatModel
     from cotmon.models.encoder import Encoder
+
+
+__all__ = ["Models", "find_weights"]
 
 
 @dataclass(frozen=True)

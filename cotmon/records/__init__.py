@@ -11,6 +11,7 @@ from cotmon.records.outcome import (
     scored,
 )
 from cotmon.records.result import (
+    RANK,
     MonitorCard,
     Result,
     Row,
@@ -40,6 +41,7 @@ from cotmon.records.view import History, Part, View, ViewSize
 __all__ = [
     "CUES",
     "LETTER",
+    "RANK",
     "UNREADABLE",
     "Access",
     "Call",

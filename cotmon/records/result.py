@@ -11,6 +11,8 @@ from cotmon.records.step import Step
 from cotmon.records.transcript import Access, Transcript
 
 Verdict = Literal["flag", "incomplete", "no-flag"]
+RANK: dict[str, int] = {"flag": 0, "incomplete": 1, "no-flag": 2}
+"""Verdicts in the order in which people must look at them."""
 Status = Literal["scored", "unscored", "skipped"]
 
 

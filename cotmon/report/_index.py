@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cotmon.records import CUES, MonitorCard, Refusal, Result, RunInfo, Verdict
+from cotmon.records import CUES, RANK, MonitorCard, Refusal, Result, RunInfo, Verdict
 from cotmon.report._words import VERDICT, Link, access_short, link
-
-ORDER = {"flag": 0, "incomplete": 1, "no-flag": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def index(
     verdicts = Counter(row.verdict for row in entries)
     return {
         "title": "index",
-        "entries": sorted(entries, key=lambda row: (ORDER[row.verdict], -(row.suspicion or 0))),
+        "entries": sorted(entries, key=lambda row: (RANK[row.verdict], -(row.suspicion or 0))),
         "verdicts": [(VERDICT[name], name, verdicts[name]) for name in VERDICT],
         "refusals": refusals,
         "run": run,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cotmon.records import Refusal, Result, StepResult
+from cotmon.records import CUES, Refusal, Result, StepResult
 
 SCHEMA = 1
 """Fields may be added; those that stand here never change."""
@@ -54,6 +54,13 @@ def json_refusal(refusal: Refusal, run: str) -> str:
         "transcript": None,
         "source": {"file": refusal.file, "format": refusal.format, "position": None, "keys": {}},
         "format": refusal.format,
+        "access": None,
+        "verdict": None,
+        "suspicion": None,
+        "cues": dict.fromkeys(CUES),
+        "coverage": [],
+        "labels": {},
+        "steps": [],
         "error": {"file": refusal.file, "line": refusal.line, "reason": refusal.reason},
     }
     return _line(record)

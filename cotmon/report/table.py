@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cotmon.protocols import suspicion
-from cotmon.records import CUES, Cue, Refusal, Result, Row, Score, StepResult
+from cotmon.records import CUES, Cue, MonitorCard, Refusal, Result, Row, Score, Step, StepResult
+from cotmon.report._words import ACCESS_SHORT
 from cotmon.text.display import escaped
 
 WORST_STEPS = 8
@@ -19,12 +19,6 @@ ROWS = 20
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = ".:-=+*#@"
 _VERDICT = {"flag": "bold red", "incomplete": "yellow", "no-flag": "green"}
-_ACCESS = {
-    "raw": "full reasoning",
-    "summary": "summaries of the reasoning",
-    "text+actions": "text and actions, no reasoning",
-    "actions": "actions only",
-}
 
 
 def one_line(text: str) -> str:
@@ -40,13 +34,19 @@ def shown(text: str, width: int = 0) -> str:
     return escape(line)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 turn`, `2 turns`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_one(console: Console, result: Result, next_steps: Sequence[str]) -> None:
     """One transcript: verdict, strips, worst steps, what was not seen, what to type next."""
     transcript, source = result.transcript, result.transcript.source
     console.print(f"[bold]{shown(transcript.id, 80)}[/]  {shown(source.file)}")
     console.print(
-        f"{shown(source.format)} · {result.turns} turns · {len(result.steps)} steps · "
-        f"access: {transcript.access} ({_ACCESS[transcript.access]})"
+        f"{shown(source.format)} · {counted(result.turns, 'turn')} · "
+        f"{counted(len(result.steps), 'step')} · "
+        f"access: {transcript.access} ({ACCESS_SHORT[transcript.access]})"
     )
     console.print(_headline(result))
     console.print()
@@ -67,6 +67,8 @@ def _headline(result: Result) -> str:
     text = f"verdict: [{style}]{result.verdict}[/]"
     if result.verdict == "flag":
         text += f" for {', '.join(result.flagged)}"
+    if result.suspicion is None:
+        text += " · nothing was scored: it holds no step that a monitor of this run reads"
     if worst and worst[0].suspicion:
         text += escape(f" · worst step [{worst[0].step.address}]")
         text += f", suspicion {worst[0].suspicion:.2f}"
@@ -124,10 +126,16 @@ def _worst_row(item: StepResult, score: Score) -> tuple[str, str, str, str]:
     words = _words(step.text, score)
     return (
         f"{mark} {escape(f'[{step.address}]')}",
-        f"{shown(step.module, 16)}\n[dim]{step.channel}[/]",
+        f"{shown(step.module, 16)}\n[dim]{step.channel}{aside(step, chr(10))}[/]",
         f"{item.suspicion or 0:.2f}",
         f"[cyan]{shown(score.monitor)}[/] [dim]· {rarity}[/]{reason}\n“{words}”",
     )
+
+
+def aside(step: Step, before: str) -> str:
+    """Whether the step stands on an abandoned branch or is a sub-agent's."""
+    branch = f"{before}abandoned {shown(step.branch, 10)}" if step.branch else ""
+    return branch + (f"{before}sub-agent" if step.parent else "")
 
 
 def _words(text: str, score: Score) -> str:
@@ -170,10 +178,19 @@ def _print_unseen(console: Console, result: Result) -> None:
 
 
 def _thresholds(result: Result) -> str:
-    bases = Counter(monitor.basis for monitor in result.monitors)
-    listed = ", ".join(f"{n} monitors {basis}" for basis, n in sorted(bases.items()))
-    mark = suspicion(result.transcript_threshold, 1.0) * 2
-    return f"{listed} (uncalibrated); transcript flag at {mark:.2f} {result.transcript_basis}"
+    return (
+        f"{monitor_bases(result.monitors)}; a transcript is flagged when a step's suspicion "
+        f"reaches {result.transcript_threshold:g} ({result.transcript_basis})"
+    )
+
+
+def monitor_bases(cards: Sequence[MonitorCard]) -> str:
+    """Where the thresholds of these monitors come from, in a few words."""
+    bases = Counter(card.basis for card in cards)
+    return ", ".join(
+        f"{n} monitor{'' if n == 1 else 's'} uncalibrated ({basis})"
+        for basis, n in sorted(bases.items())
+    )
 
 
 def print_many(console: Console, rows: Sequence[Row], total: int, counts: Counter[str]) -> None:
@@ -183,7 +200,7 @@ def print_many(console: Console, rows: Sequence[Row], total: int, counts: Counte
         console: where to.
         rows: the worst ones, in order.
         total: how many there are in all.
-        counts: of `verdict/…`, `access/…` and `why/…` keys.
+        counts: of `verdict/…` and `access/…` keys.
     """
     table = Table(box=None, pad_edge=False, show_edge=False, expand=True)
     for name in ("verdict", "susp."):

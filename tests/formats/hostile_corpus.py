@@ -261,7 +261,7 @@ VALUES = [
     Hostile("id_of_controls", lambda: chat(asked(), said(id="\x1b]0;x\x07\n"), id="\0\r\n../.."),
             read=1, kept=SAID),
     Hostile("no_messages", lambda: chat(), read=1),
-    Hostile("empty_messages", lambda: chat({}, asked(""), said(""), said(None)), read=1),
+    Hostile("empty_messages", lambda: chat({}, asked(""), said(""), said("") | {"content": None}), read=1),
     Hostile("tiny_messages", lambda: chat(*[TINY] * 100_000), read=1),
     Hostile("huge_word", lambda: chat(asked(), said("x" * 5_000_000)), read=1),
     Hostile("many_empty_lists", lambda: b"[" + b"[]," * 13_000_000 + b"[]]", "values"),

@@ -1,5 +1,9 @@
 """Hostile files: each is read or refused with file, line and reason, and the next one is read."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 from hostile_corpus import CORPUS, GOOD, Hostile
 from hostile_samples import SAID
@@ -37,7 +41,7 @@ def _check_refusals(case: Hostile, refused: list[Refusal], file: str):
     for refusal in refused:
         assert refusal.file == file
         assert refusal.line == case.line, refusal
-        assert case.refused in refusal.reason, refusal
+        assert case.refused is not None and case.refused in refusal.reason, refusal
         assert "did not expect" not in refusal.reason
         assert len(refusal.reason) < 1000
 
@@ -55,3 +59,29 @@ def _check_transcripts(case: Hostile, read: list[Transcript]):
     assert case.kept is None or any(case.kept in text for text in texts)
     reasons = [gap.reason for t in read for gap in t.coverage]
     assert case.noted is None or any(case.noted in reason for reason in reasons), reasons
+
+
+SLOW = {"json_broken_far", "tiny_messages", "huge_word", "many_empty_lists", "zip_bomb_deflate"}
+
+
+def test_the_whole_corpus_at_once(tmp_path):
+    folder, expected = tmp_path / "logs", set()
+    folder.mkdir()
+    for case in CORPUS:
+        if case.name not in SLOW:
+            (folder / case.name).write_bytes(case.make())
+            expected |= {str(folder / case.name)} if case.refused else set()
+    (folder / "zz_good").write_bytes(GOOD.replace(b'"x"', b'"good"'))
+    words = ["-m", "scheming/trip-words", "--output", "json", "--db", f"sqlite:///{tmp_path}/db"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cotmon", "replay", str(folder), *words],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    refused = [item["error"] for item in found if item["transcript"] is None]
+    assert {error["file"] for error in refused} == expected
+    assert all(error["reason"] for error in refused)
+    (good,) = [item for item in found if item["transcript"] == "good"]
+    assert {s["status"] for step in good["steps"] for s in step["scores"]} >= {"scored"}

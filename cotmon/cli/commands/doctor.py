@@ -12,7 +12,7 @@ from cotmon.cli._console import stdout
 from cotmon.cli._versions import versions
 from cotmon.content import find_set, members, places
 from cotmon.errors import CotmonError, ModelError
-from cotmon.models import Models
+from cotmon.models import Models, find_weights
 from cotmon.report.table import shown
 from cotmon.store import default_url, open_store
 
@@ -49,7 +49,7 @@ def _encoder() -> bool:
         encoder = Models().encoder
     except ModelError as error:
         return _say(False, "encoder", str(error))
-    return _say(True, "encoder", encoder.identity)
+    return _say(True, "encoder", f"{find_weights()} ({encoder.identity[:16]}…)")
 
 
 def _database(url: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shlex
 import sys
@@ -26,10 +27,12 @@ from cotmon.cli._stored import results
 from cotmon.cli._versions import versions
 from cotmon.engine import load_monitors
 from cotmon.errors import UsageError
-from cotmon.formats import Options
+from cotmon.formats import FORMATS, Options
 from cotmon.models import Models
 from cotmon.records import MonitorCard
 from cotmon.store import RunRow, Store, open_store
+
+_PASSWORD = re.compile(r"(://[^/\s:@]*):[^@\s/]*@")
 
 
 class Shape(StrEnum):
@@ -79,6 +82,8 @@ def command(
     else: wrong usage, a refused file, a step that could not be scored.
     """
     options = Options(read_as, _mapped(fields))
+    if read_as is not None:
+        FORMATS.load(read_as)  # an unknown name ends the command before anything is read
     limits = Limits.parse(fail_on, fail_incomplete)
     if dry_run:
         raise typer.Exit(print_inventory(paths, options, limit))
@@ -88,7 +93,11 @@ def command(
     hashed = set_hash(monitors, choice.threshold)
     key = _key(paths, options, limit, hashed)
     run = _start(store, key, hashed, choice.threshold, [m.card for m in monitors])
-    printer = _printer(output, store, run)
+    printer: Output = TableOutput(
+        run.id, [m.card for m in monitors], db, load=lambda: next(results(store, run))
+    )
+    if output is not Shape.table:
+        printer = JsonOutput(run.id) if output is Shape.json else CsvOutput()
     with Progress("replay") as progress:
         work = Replaying(
             store=store, run=run.id, set_hash=hashed, monitors=monitors,
@@ -126,8 +135,8 @@ def _mapped(fields: str | None) -> dict[str, str] | None:
 
 
 def _key(paths: Sequence[str], options: Options, limit: int | None, hashed: str) -> str:
-    """The same for the same command: a cut run is then gone on with."""
-    places = [p if p == "-" else str(Path(p).absolute()) for p in paths]
+    """The same for the same command, which then goes on with a cut run; stdin never is."""
+    places = [secrets.token_hex() if p == "-" else str(Path(p).absolute()) for p in paths]
     asked = json.dumps([places, options.format, options.map, limit, hashed], sort_keys=True)
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
@@ -136,14 +145,20 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _command() -> str:
+    """What was typed, without passwords in URLs: it is stored and stands in reports."""
+    typed = shlex.join(["cotmon", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
+    return _PASSWORD.sub(r"\1:***@", typed)
+
+
 def _start(
     store: Store, key: str, hashed: str, threshold: float, cards: Sequence[MonitorCard]
 ) -> RunRow:
     """Notes the run before anything is read; says so where a cut one is gone on with."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    run_id = f"{stamp}-{secrets.token_hex(2)}"
+    now = datetime.now(UTC)
+    run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}"
     row = {
-        "id": run_id, "key": key, "command": shlex.join(["cotmon", *sys.argv[1:]]),
+        "id": run_id, "key": key, "command": _command(),
         "set_hash": hashed, "started": _now(), "transcript_threshold": threshold,
         "versions": versions(),
     }  # fmt: skip
@@ -154,11 +169,3 @@ def _start(
     if cut is not None:
         stderr().print(f"going on from run {cut}, which was cut short")
     return found
-
-
-def _printer(output: Shape, store: Store, run: RunRow) -> Output:
-    if output is Shape.json:
-        return JsonOutput(run.id)
-    if output is Shape.csv:
-        return CsvOutput()
-    return TableOutput(run.id, load=lambda: next(results(store, run)))

@@ -11,9 +11,9 @@ from rich.markup import escape
 from cotmon.cli._console import stdout
 from cotmon.cli._stored import result
 from cotmon.errors import UnknownNameError, UsageError
-from cotmon.records import Result, StepResult, parse_address
-from cotmon.report.table import shown
-from cotmon.store import RunRow, Store, open_store
+from cotmon.records import UNREADABLE, Result, StepResult, parse_address
+from cotmon.report.table import aside, shown
+from cotmon.store import Store, open_store
 from cotmon.text.display import escaped
 
 AROUND = 2
@@ -22,42 +22,68 @@ AROUND = 2
 def command(
     transcript: Annotated[str, typer.Argument(help="Its id, or the start of it.")],
     address: Annotated[str | None, typer.Argument(help="A step, as in [M22.3].")] = None,
-    run: Annotated[
-        str | None, typer.Option(help="Run id; default: the newest that read it.")
+    run: Annotated[str | None, typer.Option(help="Run id; default: the newest.")] = None,
+    file: Annotated[
+        str | None, typer.Option(help="Part of the file's name, where several share the id.")
     ] = None,
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Shows steps with scores, invisible characters made visible."""
-    found = _find(open_store(db), transcript, run)
+    found = _find(open_store(db), transcript, run, file)
     console = stdout()
-    steps = found.steps
-    if address is not None:
-        try:
-            wanted = parse_address(address)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        at = next((s.step.index for s in steps if s.step.address == wanted), None)
-        if at is None:
-            raise UnknownNameError(wanted, "step", [s.step.address for s in steps])
-        steps = steps[max(0, at - AROUND) : at + AROUND + 1]
-    for item in steps:
+    source = found.transcript.source
+    console.print(
+        f"[bold]{shown(found.transcript.id, 80)}[/] {shown(source.file)} · run {found.run} · "
+        f"{found.verdict}",
+        soft_wrap=True,
+    )
+    if address is None:
+        _print_hidden(console, found)
+    for item in _around(found, address):
         _print_step(console, item, whole=address is not None)
 
 
-def _find(store: Store, name: str, run: str | None) -> Result:
-    """The newest reading of this transcript."""
+def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
+    """The newest reading of the transcript of this id, else of the one whose id starts so.
+
+    Raises:
+        UnknownNameError: none was stored.
+        UsageError: several different ones fit.
+    """
     with store.begin() as connection:
-        if run is not None:
-            rows: list[RunRow] = [store.runs.find(connection, run)]
-        else:
-            rows = store.runs.rows(connection)
-        known: list[str] = []
-        for row in rows:
-            for reading in store.runs.readings(connection, row.id):
-                known.append(reading.transcript.id)
-                if reading.transcript.id.startswith(name):
-                    return result(store, row, reading)
-    raise UnknownNameError(name, "stored transcript", known)
+        only = None if run is None else store.runs.find(connection, run).id
+        places = store.runs.places(connection, name, only, file or "")
+        if not places:
+            raise UnknownNameError(name, "stored transcript", store.runs.ids(connection))
+        different = {(place.id, place.file, place.position) for place in places}
+        if len(different) > 1:
+            listed = "\n".join(f"  {p.id} in {p.file}" for p in places[:10])
+            raise UsageError(f"several transcripts fit; give more of the id, or --file:\n{listed}")
+        row = store.runs.find(connection, places[0].run)
+        reading = store.runs.reading(connection, places[0].run, places[0].ordinal)
+    return result(store, row, reading)
+
+
+def _around(found: Result, address: str | None) -> tuple[StepResult, ...]:
+    """All steps, or those around one."""
+    if address is None:
+        return found.steps
+    try:
+        wanted = parse_address(address)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    at = next((s.step.index for s in found.steps if s.step.address == wanted), None)
+    if at is None:
+        raise UnknownNameError(wanted, "step", [s.step.address for s in found.steps])
+    return found.steps[max(0, at - AROUND) : at + AROUND + 1]
+
+
+def _print_hidden(console: Console, found: Result) -> None:
+    """Reasoning that exists and has no steps, since nobody could read it."""
+    for message in found.transcript.messages:
+        if message.provenance in UNREADABLE:
+            where = shown(message.turn)
+            console.print(f"[yellow]{message.provenance} reasoning[/] in turn {where}")
 
 
 def _print_step(console: Console, item: StepResult, *, whole: bool) -> None:
@@ -66,15 +92,16 @@ def _print_step(console: Console, item: StepResult, *, whole: bool) -> None:
     tool = f" {shown(step.tool)}" if step.tool else ""
     number = "" if item.suspicion is None else f" {item.suspicion:.2f}"
     head = f"{mark} {escape(f'[{step.address}]')} [bold]{shown(step.module)}[/] {step.channel}"
-    console.print(f"{head}{tool}{number}", soft_wrap=True)
-    text = escaped(step.text) if whole else escaped(step.text)[:400]
-    console.print(escape(text.rstrip()), soft_wrap=True)
+    console.print(f"{head}{tool}{number}{aside(step, ' · ')}", soft_wrap=True)
+    text = step.text if whole else step.text[:400]
+    console.print(escape(escaped(text).rstrip()), soft_wrap=True)
     for score in item.scores:
         if score.status == "unscored":
             console.print(f"   {score.monitor}: not scored: {shown(score.reason or '')}")
-        elif whole or (score.value or 0) >= 0.5 * score.threshold:
+        elif whole or (score.suspicion or 0) >= 0.25:
             reason = f": {shown(score.reason)}" if score.reason else ""
             console.print(
-                f"   [cyan]{score.monitor}[/] {score.value:.4f} of {score.threshold:g}{reason}",
+                f"   [cyan]{shown(score.monitor)}[/] {score.value:.4f} of {score.threshold:g}"
+                f"{reason}",
                 soft_wrap=True,
             )
