@@ -66,7 +66,7 @@ value = 0.5
         (GOOD + "surprise = 1", "surprise"),
         (GOOD.replace("0.5", "0.0"), "(0, 1]"),
         (GOOD.replace('"scheming"', '"witchcraft"'), "witchcraft"),
-        (GOOD.replace("[threshold]", ""), "threshold"),
+        (GOOD.replace("[threshold]\nvalue = 0.5", ""), "threshold"),
         ("kind = ", "not TOML"),
     ],
 )
