@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 
 from cotmon.engine.monitor import Monitor
 from cotmon.engine.views import Turn, Views
-from cotmon.records import Step, View
+from cotmon.records import Channel, Step, View, ViewSize
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
@@ -32,17 +33,24 @@ class Plan:
     def __init__(self, monitors: Sequence[Monitor]) -> None:
         self._monitors = monitors
         self._views = Views(frozenset(m.view for m in monitors))
-        self._by_step = [(k, m) for k, m in enumerate(monitors) if not m.whole_turn]
+        self._by_step: dict[Channel, list[tuple[int, Monitor]]] = {
+            channel: [
+                (k, m) for k, m in enumerate(monitors) if channel in m.channels and not m.whole_turn
+            ]
+            for channel in get_args(Channel)
+        }
+        self._wanted: dict[Channel, frozenset[ViewSize]] = {
+            channel: frozenset(m.view for _, m in found) for channel, found in self._by_step.items()
+        }
         self._by_turn = [(k, m) for k, m in enumerate(monitors) if m.whole_turn]
 
     def push(self, step: Step) -> list[Task]:
         """Tasks that this step makes possible: those of the turn it closes, then its own."""
-        views, closed = self._views.push(step)
+        views, closed = self._views.push(step, self._wanted[step.channel])
         tasks = self._turn_tasks(closed) if closed is not None else []
-        for k, monitor in self._by_step:
-            if step.channel in monitor.channels:
-                view = views[monitor.view]
-                tasks.append(Task(step.index, k, monitor.address(view), view))
+        for k, monitor in self._by_step[step.channel]:
+            view = views[monitor.view]
+            tasks.append(Task(step.index, k, monitor.address(view), view))
         return tasks
 
     def close(self) -> list[Task]:

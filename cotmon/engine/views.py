@@ -83,24 +83,33 @@ class Views:
         self._open: Turn | None = None
         self._digest: deque[str] = deque(maxlen=DIGEST_LINES)
 
-    def push(self, step: Step) -> tuple[dict[ViewSize, View], Turn | None]:
-        """Views that end at this step, and the turn that it closes."""
+    def push(
+        self, step: Step, wanted: frozenset[ViewSize] | None = None
+    ) -> tuple[dict[ViewSize, View], Turn | None]:
+        """Views that end at this step, and the turn that it closes.
+
+        Args:
+            step: the next one.
+            wanted: sizes that some monitor asks for at this step; None takes all.
+        """
+        wanted = self._sizes if wanted is None else wanted
         closed = self.close() if self._open is not None and self._open.turn != step.turn else None
         views: dict[ViewSize, View] = {}
         own = _hash(step.channel, step.module, step.tool or "", step.text)
-        if "step" in self._sizes:
+        if "step" in wanted:
             views["step"] = _view(step, own)
-        if "step+context" in self._sizes:
+        if "step+context" in wanted:
             parts = self._context(step)
             identity = _hash(own.hex(), *_described(parts))
             views["step+context"] = _view(step, identity, parts)
         if "history" in self._sizes:
-            views["history"] = View(
-                step.text, step.channel, step.module, step.tool, _chained(self._chain, own),
-                history=self._index, position=step.index,
-            )  # fmt: skip
+            self._chain = _chained(self._chain, own)
+            if "history" in wanted:
+                views["history"] = View(
+                    step.text, step.channel, step.module, step.tool, self._chain,
+                    history=self._index, position=step.index,
+                )  # fmt: skip
             self._index.add(step)
-            self._chain = views["history"].identity
         self._remember(step)
         return views, closed
 

@@ -71,7 +71,8 @@ class RulesKind:
             return Unscored(f"too long: {len(view.text):,} characters, the reach is {REACH:,}")
         found: list[tuple[float, Finding]] = []
         for rule, detector in self.rules:
-            found.extend((rule.weight * f.value, f) for f in detector.find(view))
+            for finding in detector.find(view):
+                found.append((rule.weight * finding.value, finding))
         if not found:
             return _QUIET
         found.sort(key=lambda pair: (-pair[0], pair[1].start))

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 
 from cotmon.errors import UnknownNameError
 from cotmon.records import CUES, Gap, MonitorCard, Refusal, Row, Source, Transcript, Worst
+from cotmon.store._rows import add_rows, json_text
 from cotmon.store.tables import (
     inputs,
     monitors,
@@ -19,6 +20,14 @@ from cotmon.store.tables import (
     runs,
     transcripts,
 )
+
+_ADD_READING = readings.insert()
+_ROW = (
+    *(readings.c[name] for name in ("transcript", "id", "file", "format", "access", "verdict")),
+    *(readings.c[name] for name in ("suspicion", *CUES, "marked", "unscored", "retry", "gaps")),
+    readings.c.worst, transcripts.c.turns, transcripts.c.steps,
+)  # fmt: skip
+"""What a table row shows; metadata and coverage, which can be large, stay where they are."""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +97,11 @@ class Runs:
         for run in connection.scalars(query).all():
             self.delete(connection, run)
 
-    def add_input(self, connection: Connection, run: str, file: str, sha256: str) -> None:
-        """Notes a file that was read, by the hash of its bytes."""
-        connection.execute(inputs.insert(), {"run": run, "file": file, "sha256": sha256})
+    def add_inputs(self, connection: Connection, run: str, read: Mapping[str, str]) -> None:
+        """Notes files that were read: file → SHA-256 of its bytes."""
+        rows = [{"run": run, "file": file, "sha256": sha256} for file, sha256 in read.items()]
+        if rows:
+            connection.execute(inputs.insert(), rows)
 
     def add_refusal(self, connection: Connection, run: str, ordinal: int, what: Refusal) -> None:
         """Notes a file, or a place in it, that was refused."""
@@ -99,24 +110,29 @@ class Runs:
 
     def add_readings(self, connection: Connection, run: str, new: Sequence[NewReading]) -> None:
         """Notes judged transcripts; their messages are stored apart."""
-        if new:
-            connection.execute(readings.insert(), [_values(run, reading) for reading in new])
+        add_rows(connection, _ADD_READING, [_values(run, reading) for reading in new])
 
     def read_before(
         self, connection: Connection, contents: Sequence[str], set_hash: str
     ) -> dict[str, Row]:
         """Rows of transcripts that the same monitors judged completely before, by content."""
-        query = (
-            select(readings, transcripts.c.turns, transcripts.c.steps)
+        whole = readings.c.retry.is_(False)
+        newest = (
+            select(readings.c.transcript, func.max(readings.c.run).label("run"))
             .join(runs, runs.c.id == readings.c.run)
-            .join(transcripts, transcripts.c.hash == readings.c.transcript)
-            .where(
-                readings.c.transcript.in_(contents),
-                runs.c.set_hash == set_hash,
-                readings.c.retry.is_(False),
-            )
+            .where(readings.c.transcript.in_(contents), runs.c.set_hash == set_hash, whole)
+            .group_by(readings.c.transcript)
+            .subquery()
         )
-        return {row.transcript: table_row(row) for row in connection.execute(query)}
+        same = and_(
+            newest.c.transcript == readings.c.transcript, newest.c.run == readings.c.run, whole
+        )
+        query = (
+            select(*_ROW)
+            .join(newest, same)
+            .join(transcripts, transcripts.c.hash == readings.c.transcript)
+        )
+        return {row.transcript: _table_row(row) for row in connection.execute(query)}
 
     def rows(self, connection: Connection) -> list[RunRow]:
         """All runs, newest first."""
@@ -163,6 +179,33 @@ class Runs:
         for row in connection.execute(query).all():
             yield _reading(row)
 
+    def places(self, connection: Connection, name: str, run: str | None, file: str) -> list[Any]:
+        """Readings of transcripts with this id, else of those whose id starts so, newest first.
+
+        Args:
+            connection: of the store.
+            name: id, or its start.
+            run: only this run.
+            file: only files whose name holds this.
+        """
+        wanted = (readings.c.run, readings.c.ordinal, readings.c.id, readings.c.file)
+        query = select(*wanted, readings.c.position).order_by(readings.c.run.desc())
+        if run is not None:
+            query = query.where(readings.c.run == run)
+        exact = query.where(readings.c.id == name)
+        begun = query.where(func.substr(readings.c.id, 1, len(name)) == name)
+        rows = connection.execute(exact).all() or connection.execute(begun).all()
+        return [row for row in rows if file in row.file]
+
+    def ids(self, connection: Connection) -> list[str]:
+        """Ids of all transcripts that were ever read."""
+        return list(connection.scalars(select(readings.c.id).distinct()))
+
+    def reading(self, connection: Connection, run: str, ordinal: int) -> Reading:
+        """One transcript as a run read it, without messages."""
+        query = select(readings).where(readings.c.run == run, readings.c.ordinal == ordinal)
+        return _reading(connection.execute(query).one())
+
     def delete(self, connection: Connection, run: str) -> None:
         """Drops a run; what only it had read is dropped by `Transcripts.sweep`."""
         for table in (readings, refusals, inputs, run_monitors):
@@ -175,12 +218,13 @@ def _values(run: str, reading: NewReading) -> dict[str, Any]:
     return {
         "run": run, "ordinal": ordinal, "transcript": content, "id": what.id,
         "file": what.source.file, "format": what.source.format,
-        "position": what.source.position, "keys": what.source.keys, "agent": what.agent,
-        "access": what.access, "labels": what.labels, "metadata": what.metadata,
-        "coverage": msgspec.to_builtins(what.coverage), "verdict": row.verdict,
+        "position": what.source.position, "keys": json_text(what.source.keys), "agent": what.agent,
+        "access": what.access, "labels": json_text(what.labels),
+        "metadata": json_text(what.metadata),
+        "coverage": json_text(msgspec.to_builtins(what.coverage)), "verdict": row.verdict,
         "suspicion": row.suspicion, **row.cues, "marked": row.marked,
         "unscored": row.unscored, "retry": row.retry, "gaps": row.gaps,
-        "worst": msgspec.to_builtins(row.worst),
+        "worst": json_text(msgspec.to_builtins(row.worst)),
     }  # fmt: skip
 
 
@@ -202,8 +246,7 @@ def _reading(row: Any) -> Reading:
     return Reading(ordinal=row.ordinal, content=row.transcript, transcript=transcript)
 
 
-def table_row(row: Any) -> Row:
-    """A row of `readings`, joined with `transcripts`, as a record."""
+def _table_row(row: Any) -> Row:
     values = row._mapping
     return Row(
         id=row.id, file=row.file, format=row.format, access=row.access, turns=row.turns,

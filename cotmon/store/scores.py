@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text
 
 from cotmon.records import Outcome, Scored, Skipped, Span, Unscored
+from cotmon.store._rows import add_rows, json_text
 from cotmon.store.tables import outcomes
 
 _AT_ONCE = 900
@@ -43,9 +44,7 @@ class Scores:
 
     def add(self, connection: Connection, new: Mapping[str, Outcome]) -> None:
         """Stores outcomes; a transient failure gives way to whatever comes later."""
-        rows = [_row(address, outcome) for address, outcome in new.items()]
-        if rows:
-            connection.execute(_ADD, rows)
+        add_rows(connection, _ADD, [_row(address, outcome) for address, outcome in new.items()])
 
 
 def _parts(addresses: list[str]) -> Iterator[list[str]]:
@@ -68,7 +67,7 @@ def _row(address: str, outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Scored):
         spans = [[s.start, s.end, s.note] for s in outcome.spans]
         return {**row, "status": "scored", "value": outcome.value, "reason": outcome.reason,
-                "spans": spans or None}  # fmt: skip
+                "spans": json_text(spans or None)}  # fmt: skip
     if isinstance(outcome, Skipped):
         return {**row, "status": "skipped", "reason": outcome.reason}
     return {**row, "status": "unscored", "reason": outcome.reason, "permanent": outcome.permanent}

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select, text
 
 from cotmon.records import Call, Message, Outcome, Step
+from cotmon.store._rows import add_rows, json_text
 from cotmon.store.scores import outcome_of
 from cotmon.store.tables import messages, outcomes, scores, steps, texts, transcripts
 
@@ -17,6 +18,7 @@ _ADD_TRANSCRIPT = text(
     "INSERT INTO transcripts (hash, turns, steps) VALUES (:hash, :turns, :steps)"
     " ON CONFLICT DO NOTHING"
 )
+_ADD_MESSAGE, _ADD_STEP = messages.insert(), steps.insert()
 _ADD_SCORE = text(
     "INSERT INTO scores (transcript, monitor, step, outcome)"
     " VALUES (:transcript, :monitor, :step, :outcome) ON CONFLICT DO NOTHING"
@@ -58,8 +60,7 @@ class Transcripts:
             {"transcript": content, "monitor": monitor, "step": step, "outcome": address}
             for step, monitor, address in bound
         ]
-        if rows:
-            connection.execute(_ADD_SCORE, rows)
+        add_rows(connection, _ADD_SCORE, rows)
 
     def _holds(self, connection: Connection, content: str) -> bool:
         query = select(transcripts.c.hash).where(transcripts.c.hash == content)
@@ -74,13 +75,12 @@ class Transcripts:
                 "module": m.module, "channel": m.channel, "provenance": m.provenance, "text": h,
                 "recipient": m.to, "call_name": m.call.name if m.call else None,
                 "call_id": m.call.id if m.call else None, "answers": m.answers,
-                "parent": m.parent, "branch": m.branch, "cites": list(m.cites) or None,
+                "parent": m.parent, "branch": m.branch, "cites": json_text(m.cites or None),
             }
             for k, (m, h) in enumerate(zip(said, hashes, strict=True))
         ]  # fmt: skip
-        if rows:
-            connection.execute(_ADD_TEXT, list(unique.values()))
-            connection.execute(messages.insert(), rows)
+        add_rows(connection, _ADD_TEXT, list(unique.values()))
+        add_rows(connection, _ADD_MESSAGE, rows)
 
     def _add_steps(
         self, connection: Connection, content: str, said: Sequence[Message], cut: Sequence[Step]
@@ -93,8 +93,7 @@ class Transcripts:
             }
             for s in cut
         ]  # fmt: skip
-        if rows:
-            connection.execute(steps.insert(), rows)
+        add_rows(connection, _ADD_STEP, rows)
 
     def messages(self, connection: Connection, content: str) -> tuple[Message, ...]:
         """The messages of a stored transcript."""

@@ -1,127 +1,34 @@
-"""What the figures share: CPU clocks, prose of their own, and the line each prints."""
+"""What the figures share: CPU clocks, stores of their own, and the line each prints."""
 
 from __future__ import annotations
 
 import gc
-import random
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from cotmon.cli._choice import set_hash
+from cotmon.cli._replaying import Replaying
 from cotmon.content import find_set, members
 from cotmon.engine import load_monitors
+from cotmon.formats import Options, cotmon_jsonl, read
 from cotmon.models import Models
-from cotmon.records import Call, Message, Source, Transcript
+from cotmon.records import Transcript
+from cotmon.store import open_store
 
-_NOUNS = (
-    "parser test branch module request server client token cache handler table index query "
-    "report column value message function argument option folder script schema migration loop "
-    "counter buffer window worker queue lock thread account invoice ticket customer address "
-    "booking payment order shelf catalogue translation paragraph heading figure sample histogram "
-    "average threshold gradient batch layer sensor valve pump temperature pressure river forecast"
-).split()
-_KINDS = (
-    "old new empty broken nested shared local remote slow stale duplicate missing unusual plain "
-    "second first last whole partial signed public private recent large small"
-).split()
-_VERBS = (
-    "reads writes returns drops keeps compares merges splits sorts rejects accepts prints counts "
-    "skips loads closes opens renames moves updates checks repeats follows replaces"
-).split()
-_ENDS = (
-    "before the {noun} starts|after the {kind} {noun} is closed|although the {noun} says otherwise"
-    "|because the {kind} {noun} changed|while {number} of them wait|when the {noun} is {kind}"
-    "|so the {noun} stays {kind}|as the {noun} in {path} shows"
-).split("|")
-_SHAPES = (
-    "The {kind} {noun} {verb} the {noun} {end}.",
-    "I think that the {noun} {verb} a {kind} {noun}, and the {noun} {verb} it again {end}.",
-    "Let me look at {path} first, since the {kind} {noun} {verb} the {noun} {end}.",
-    "Perhaps the {noun} {verb} {number} values, but the {kind} {noun} {verb} none {end}.",
-    "We need the {noun}, not the {kind} {noun}; it {verb} every {noun} {end}.",
-    "So the question is whether the {kind} {noun} {verb} the {noun} {end}.",
-    "Now the {noun} {verb} what the {kind} {noun} holds, which is fine {end}.",
-    "If the {kind} {noun} {verb} it, then the {noun} {verb} the {kind} {noun} {end}.",
-)
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package
+from invented import acting, as_chat, thinking
 
 
-class Prose:
-    """Plain sentences of about 100 characters, all different, the same for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self._said: set[str] = set()
-
-    def sentence(self) -> str:
-        while True:
-            pick = self._random.choice
-            text = pick(_SHAPES).replace("{end}", pick(_ENDS))
-            while "{" in text:
-                for name, words in (("noun", _NOUNS), ("kind", _KINDS), ("verb", _VERBS)):
-                    text = text.replace(f"{{{name}}}", pick(words), 1)
-                text = text.replace("{number}", str(self._random.randrange(2, 900)), 1)
-                text = text.replace("{path}", f"src/{pick(_NOUNS)}_{pick(_NOUNS)}.py", 1)
-            if text not in self._said:
-                self._said.add(text)
-                return text
-
-    def paragraph(self, sentences: int) -> str:
-        return " ".join(self.sentence() for _ in range(sentences))
-
-
-def thinking(transcripts: int, turns: int = 10, sentences: int = 10, seed: int = 1):
-    """Transcripts of reasoning alone: turns × sentences steps each."""
-    prose = Prose(seed)
-    return [
-        Transcript(
-            id=f"prose-{n}",
-            source=Source(file="-", format="bench", position=n),
-            messages=tuple(
-                Message(
-                    id=f"{k}.r1", turn=str(k), module="agent", channel="reasoning",
-                    provenance="raw", text=prose.paragraph(sentences),
-                )
-                for k in range(turns)
-            ),
-        )
-        for n in range(transcripts)
-    ]  # fmt: skip
-
-
-def acting(transcripts: int, turns: int = 12, seed: int = 2):
-    """Agent runs: a brief, then reasoning, a call and its output in every turn."""
-    prose = Prose(seed)
-    return [
-        Transcript(
-            id=f"run-{n}",
-            source=Source(file="-", format="bench", position=n),
-            messages=(
-                Message(
-                    id="0.b1", turn="0", module="user", channel="brief",
-                    text=f"{prose.paragraph(3)} Do not touch config/{_NOUNS[n % len(_NOUNS)]}.toml.",
-                ),
-                *(m for k in range(1, turns + 1) for m in _turn(prose, k)),
-            ),
-        )
-        for n in range(transcripts)
-    ]  # fmt: skip
-
-
-def _turn(prose: Prose, k: int) -> Iterator[Message]:
-    path = f"src/{_NOUNS[k % len(_NOUNS)]}.py"
-    call = Call(name="bash", arguments=f'{{"command":"sed -n 1,{40 + k}p {path}"}}', id=f"c{k}")
-    yield Message(id=f"{k}.r1", turn=str(k), module="agent", channel="reasoning",
-                  provenance="raw", text=prose.paragraph(3))  # fmt: skip
-    yield Message(id=f"{k}.a1", turn=str(k), module="agent", channel="action",
-                  text=call.arguments, call=call)  # fmt: skip
-    output = "\n".join(f"{row:4d}  {prose.sentence()}" for row in range(12))
-    yield Message(id=f"{k}o.o1", turn=f"{k}o", module="tool bash", channel="observation",
-                  text=output, answers=f"c{k}")  # fmt: skip
+def pytest_collection_modifyitems(items):
+    """In order: a table of figures is read from above."""
+    items.sort(key=lambda item: item.location)
 
 
 def cpu(work: Callable[[], object], best_of: int = 3) -> float:
@@ -173,6 +80,10 @@ class Bench:
         return load_monitors(folders, Models())
 
     @staticmethod
+    def counting(monitor):
+        return replace(monitor, kind=_Counting(monitor.kind))
+
+    @staticmethod
     def line(name: str, figure: float, unit: str, most=None, least=None):
         """Prints one figure, its target, and whether it was met."""
         target = f"≤ {most:g}" if most is not None else f"≥ {least:,g}" if least else ""
@@ -185,3 +96,63 @@ class Bench:
 @pytest.fixture(scope="session")
 def bench():
     return Bench
+
+
+@pytest.fixture
+def honest():
+    """Transcripts of the honest runs that come with cotmon."""
+    folder = Path(__file__).parents[2] / "datasets" / "honest-runs"
+    return lambda: [item for item in read(folder) if isinstance(item, Transcript)]
+
+
+@pytest.fixture
+def replayed(tmp_path):
+    return Replayed(tmp_path)
+
+
+class Replayed:
+    """Replays a log in process into a store of its own, as the command does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = self._stores = 0
+
+    def write(self, transcripts, chat: bool = False) -> Path:
+        path = self._folder / f"log{len(list(self._folder.iterdir()))}.jsonl"
+        path.write_bytes(b"".join(map(as_chat if chat else cotmon_jsonl.write, transcripts)))
+        return path
+
+    def run(self, log: Path, monitors, new: bool = False) -> int:
+        """Number of steps that were scored; `new` begins with an empty store."""
+        self._runs += 1
+        self._stores += new
+        store = open_store(f"sqlite:///{self._folder}/{self._stores}.db")
+        run, hashed, steps = f"r{self._runs:05}", set_hash(monitors, 0.75), []
+        row = {
+            "id": run, "key": run, "command": "", "set_hash": hashed, "started": "",
+            "transcript_threshold": 0.75, "versions": {},
+        }  # fmt: skip
+        with store.begin() as connection:
+            store.runs.start(connection, row, [m.card for m in monitors])
+        work = Replaying(
+            store=store, run=run, set_hash=hashed, monitors=monitors, threshold=0.75,
+            whole=False, progress=steps.append,
+        )  # fmt: skip
+        for _ in work.items([str(log)], Options()):
+            pass
+        store.close()
+        return sum(steps)
+
+
+class _Counting:
+    """A kind that counts the characters it is handed: the text and all context."""
+
+    remote = False
+
+    def __init__(self, kind) -> None:
+        self._kind = kind
+        self.seen = 0
+
+    def score(self, views):
+        self.seen += sum(len(v.text) + sum(len(p.text) for p in v.parts) for v in views)
+        return self._kind.score(views)
