@@ -110,7 +110,7 @@ class Replaying:
         ordinal = 0
         while ahead := list(islice(items, AHEAD)):
             contents = [content_hash(i) if isinstance(i, Transcript) else "" for i in ahead]
-            with self.store.begin() as connection:
+            with self.store.reading() as connection:
                 known = self.store.runs.read_before(connection, contents, self.set_hash)
             for item, content in zip(ahead, contents, strict=True):
                 if isinstance(item, Refusal):
@@ -137,7 +137,7 @@ class Replaying:
         if self.whole:
             judged = Judged(slot.transcript, steps_of(slot.transcript))
             hashes = [m.card.hash for m in self.monitors]
-            with self.store.begin() as connection:
+            with self.store.reading() as connection:
                 judged.outcomes = self.store.transcripts.outcomes(connection, slot.content, hashes)
             slot.item = self._result(judged, slot.content)
 
@@ -146,7 +146,7 @@ class Replaying:
         return result_of(judged, cards, self.run, self.threshold, content)
 
     def _known(self, addresses: Collection[str]) -> dict[str, Outcome]:
-        with self.store.begin() as connection:
+        with self.store.reading() as connection:
             return self.store.scores.known(connection, addresses)
 
     def _commit(self, batch: Batch) -> None:

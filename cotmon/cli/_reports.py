@@ -19,7 +19,7 @@ def write(store: Store, row: RunRow, target: Path, pages: frozenset[str] = froze
         target: FILE.html, or a folder.
         pages: ids of transcripts that get a page though they are not flagged.
     """
-    with store.begin() as connection:
+    with store.reading() as connection:
         refusals = store.runs.refusals(connection, row.id)
     files = write_report(results(store, row), refusals, run_info(store, row), target, pages)
     stderr().print(f"report: {files[0]}", soft_wrap=True, markup=False)

@@ -8,13 +8,12 @@ import msgspec
 
 from cotmon.engine import Judged, result_of
 from cotmon.records import Result, RunInfo
-from cotmon.segmentation import steps_of
 from cotmon.store import Reading, RunRow, Store
 
 
 def run_info(store: Store, row: RunRow) -> RunInfo:
     """What a report says of the run."""
-    with store.begin() as connection:
+    with store.reading() as connection:
         inputs = store.runs.inputs(connection, row.id)
     return RunInfo(
         id=row.id, command=row.command, started=row.started, versions=row.versions,
@@ -24,7 +23,7 @@ def run_info(store: Store, row: RunRow) -> RunInfo:
 
 def results(store: Store, row: RunRow) -> Iterator[Result]:
     """The results of a run, in the order of reading, one at a time."""
-    with store.begin() as connection:
+    with store.reading() as connection:
         readings = list(store.runs.readings(connection, row.id))
     for reading in readings:
         yield result(store, row, reading)
@@ -32,12 +31,13 @@ def results(store: Store, row: RunRow) -> Iterator[Result]:
 
 def result(store: Store, row: RunRow, reading: Reading) -> Result:
     """One stored transcript with all its scores."""
-    with store.begin() as connection:
+    with store.reading() as connection:
         cards = store.runs.cards(connection, row.id)
         messages = store.transcripts.messages(connection, reading.content)
+        steps = store.transcripts.steps(connection, reading.content, messages)
         outcomes = store.transcripts.outcomes(
             connection, reading.content, [card.hash for card in cards]
         )
     transcript = msgspec.structs.replace(reading.transcript, messages=messages)
-    judged = Judged(transcript, steps_of(transcript), {}, outcomes)
+    judged = Judged(transcript, steps, {}, outcomes)
     return result_of(judged, cards, row.id, row.transcript_threshold, reading.content)

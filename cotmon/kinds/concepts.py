@@ -81,7 +81,7 @@ class ConceptsKind:
         concept = parse_concept(folder.text("concepts.md"), folder.path / "concepts.md")
         parameters = convert(folder.manifest.parameters, Parameters, folder.path / "monitor.toml")
         encoder = models.encoder
-        cue, harmless = encoder.embed(concept.cue), encoder.embed(concept.harmless)
+        cue, harmless = encoder.embed_kept(concept.cue), encoder.embed_kept(concept.harmless)
         return cls(concept, parameters, encoder, cue, harmless)
 
     def score(self, views: Sequence[View]) -> Sequence[Outcome]:

@@ -126,6 +126,24 @@ class Encoder:
                     self._vectors.put(key, known[key])
         return np.stack([known[key] for key in keys])
 
+    def embed_kept(self, texts: Sequence[str]) -> np.ndarray:
+        """The same as `embed`, for content: kept on disk, so that the next start need not wait."""
+        state = "\0".join([self.identity, *texts]).encode()
+        place = cache_folder() / f"{hashlib.sha256(state).hexdigest()[:32]}.npy"
+        try:
+            if place.is_file():
+                kept = np.load(place, allow_pickle=False)
+                if kept.shape == (len(texts), WIDTH) and kept.dtype == np.float32:
+                    return kept
+        except (OSError, ValueError, EOFError) as error:
+            _log.warning("%s cannot be read and is made anew: %s", place, error)
+        vectors = self.embed(texts)
+        try:
+            write_atomically(place, lambda target: _save(target, vectors))
+        except OSError as error:
+            _log.warning("%s: vectors are not kept and are made each time: %s", place, error)
+        return vectors
+
     def windows(self, text: str, pieces: int = PIECES) -> list[tuple[int, int]]:
         """Slices (code points) that tile the text, each of at most `pieces` word pieces.
 
@@ -172,6 +190,11 @@ class _Recent(Generic[K, V]):
         self._kept[key] = value
         if len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
+
+
+def _save(target: Path, vectors: np.ndarray) -> None:
+    with target.open("wb") as file:
+        np.save(file, vectors)
 
 
 def _readable(text: str) -> str:

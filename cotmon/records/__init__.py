@@ -21,7 +21,7 @@ from cotmon.records.result import (
     Verdict,
     Worst,
 )
-from cotmon.records.step import Step, parse_address
+from cotmon.records.step import Step, parse_address, step_of
 from cotmon.records.transcript import (
     LETTER,
     UNREADABLE,
@@ -74,4 +74,5 @@ __all__ = [
     "access_of",
     "parse_address",
     "scored",
+    "step_of",
 ]

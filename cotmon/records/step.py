@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from cotmon.records.transcript import Channel, Provenance
+from cotmon.records.transcript import Channel, Message, Provenance
 
 ADDRESS = re.compile(r"^\[?M(\d+)\.(\d+)\]?$")
 
@@ -40,6 +40,27 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     tool: str | None = None
     answers: str | None = None
+
+
+def step_of(message: Message, *, id: str, address: str, index: int, start: int, end: int) -> Step:
+    """The step that a slice of a message is."""
+    return Step(
+        id=id,
+        address=address,
+        index=index,
+        turn=message.turn,
+        message_id=message.id,
+        module=message.module,
+        channel=message.channel,
+        start=start,
+        end=end,
+        text=message.text[start:end],
+        parent=message.parent,
+        branch=message.branch,
+        provenance=message.provenance,
+        tool=message.call.name if message.call else None,
+        answers=message.call.id if message.call else message.answers,
+    )
 
 
 def parse_address(text: str) -> str:

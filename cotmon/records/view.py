@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from cotmon.records.step import Step
 
 ViewSize = Literal["step", "step+context", "turn", "history", "transcript"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One piece of context.
 
     Attributes:
@@ -50,8 +50,7 @@ class History(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True, gc=False):
     """Exactly what a kind reads, and its identity.
 
     Attributes:

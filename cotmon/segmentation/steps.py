@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cotmon.records import UNREADABLE, Message, Step, Transcript
+from cotmon.records import UNREADABLE, Message, Step, Transcript, step_of
 from cotmon.segmentation.sentences import MAXIMUM, Slice, slices
 
 RULES = "1"
@@ -43,22 +43,13 @@ class Stepper:
         turn = self._turns[message.turn]
         in_turn = self._in_turn.get(message.turn, 0) + 1
         self._in_turn[message.turn] = in_turn
-        step = Step(
+        step = step_of(
+            message,
             id=f"{message.id}#{k}",
             address=f"M{turn}.{in_turn}",
             index=self._count,
-            turn=message.turn,
-            message_id=message.id,
-            module=message.module,
-            channel=message.channel,
             start=piece[0],
             end=piece[1],
-            text=message.text[piece[0] : piece[1]],
-            parent=message.parent,
-            branch=message.branch,
-            provenance=message.provenance,
-            tool=message.call.name if message.call else None,
-            answers=message.call.id if message.call else message.answers,
         )
         self._count += 1
         return step

@@ -21,6 +21,7 @@ from cotmon.store.transcripts import Transcripts
 
 NEWEST = "0001"
 """The revision these tables have; see `migrations/versions`."""
+_BEGIN = "sqlite_begin"
 
 
 class Store:
@@ -33,6 +34,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._writing = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self.url = engine.url.render_as_string(hide_password=True)
         self.runs = Runs()
         self.transcripts = Transcripts()
@@ -40,13 +42,28 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """One transaction.
+        """One transaction that may write; others that write wait for it.
 
         Raises:
             StoreError: the database refused; nothing of the transaction is kept.
         """
+        with self._transaction(self._writing) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that only reads, and waits for nobody.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with self._transaction(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise StoreError(f"{self.url}: {_first_line(error)}") from error
@@ -73,8 +90,8 @@ def open_store(url: str | None = None) -> Store:
         if (database := make_url(wanted).database) and engine.dialect.name == "sqlite":
             Path(database).parent.mkdir(parents=True, exist_ok=True)
             event.listen(engine, "connect", _tune_sqlite)
-        with engine.begin() as connection:
-            _migrate(connection)
+            event.listen(engine, "begin", _begin_sqlite)
+        _migrate(engine)
     except (SQLAlchemyError, ArgumentError, ImportError, OSError) as error:
         raise StoreError(f"{_hide(wanted)}: cannot be opened: {_first_line(error)}") from error
     return Store(engine)
@@ -89,17 +106,42 @@ def _tune_sqlite(connection: Any, _: object) -> None:
         "cache_size=-65536",  # 64 MB: outcomes arrive in random order of their addresses
     ):
         connection.execute(f"PRAGMA {pragma}")
+    # The driver would begin transactions by rules of its own, and none for CREATE TABLE.
+    connection.isolation_level = None
 
 
-def _migrate(connection: Connection) -> None:
-    """Alembic costs half a second to import, so it is asked only where there is work."""
-    current: str | None = None
-    if inspect(connection).has_table("alembic_version"):
-        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if current == NEWEST:
-        return
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _migrate(engine: Engine) -> None:
+    """Brings the tables up to date, whole or not at all, also where two start at once.
+
+    Alembic costs half a second to import, so it is asked only where there is work.
+    """
+    with engine.begin() as connection:
+        if _revision(connection) == NEWEST:
+            return
+    with engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+        if _revision(connection) != NEWEST:  # still: another process may have been first
+            _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    """The revision of the tables; None where there are none.
+
+    Raises:
+        StoreError: a newer cotmon made them.
+    """
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     if current is not None and current > NEWEST:
         raise StoreError(f"made by a newer cotmon (tables {current}, this one knows {NEWEST})")
+    return current
+
+
+def _upgrade(connection: Connection) -> None:
     config = import_module("alembic.config").Config()
     config.set_main_option("script_location", str(files("cotmon") / "store" / "migrations"))
     config.attributes["connection"] = connection

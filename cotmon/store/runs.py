@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select, text
 
 from cotmon.errors import UnknownNameError
 from cotmon.records import CUES, Gap, MonitorCard, Refusal, Row, Source, Transcript, Worst
 from cotmon.store._rows import add_rows, json_text
 from cotmon.store.tables import (
     inputs,
-    monitors,
     readings,
     refusals,
     run_monitors,
@@ -22,6 +23,9 @@ from cotmon.store.tables import (
 )
 
 _ADD_READING = readings.insert()
+_ADD_MONITOR = text(
+    "INSERT INTO monitors (hash, name, card) VALUES (:hash, :name, :card) ON CONFLICT DO NOTHING"
+)
 _ROW = (
     *(readings.c[name] for name in ("transcript", "id", "file", "format", "access", "verdict")),
     *(readings.c[name] for name in ("suspicion", *CUES, "marked", "unscored", "retry", "gaps")),
@@ -72,30 +76,28 @@ class Runs:
         self, connection: Connection, run: Mapping[str, Any], cards: Sequence[MonitorCard]
     ) -> None:
         """Adds a run and its monitors."""
-        connection.execute(runs.insert(), dict(run))
-        known = set(connection.scalars(select(monitors.c.hash)))
+        connection.execute(runs.insert(), {**run, "owner": _me()})
         for k, card in enumerate(cards):
             record = msgspec.to_builtins(card)
-            if card.hash not in known:
-                row = {"hash": card.hash, "name": card.name, "card": record}
-                connection.execute(monitors.insert(), row)
+            row = {"hash": card.hash, "name": card.name, "card": json_text(record)}
+            add_rows(connection, _ADD_MONITOR, [row])
             row = {"run": run["id"], "ordinal": k, "monitor": card.hash, "card": record}
             connection.execute(run_monitors.insert(), row)
 
-    def unfinished(self, connection: Connection, key: str) -> str | None:
-        """The newest run of the same command that was cut short, or None."""
-        query = select(runs.c.id).where(runs.c.key == key, runs.c.finished.is_(None))
-        return connection.scalar(query.order_by(runs.c.id.desc()).limit(1))
+    def cut(self, connection: Connection, key: str) -> list[str]:
+        """Runs of the same command whose process ended before they were done, newest first."""
+        query = select(runs.c.id, runs.c.owner).where(runs.c.key == key, runs.c.finished.is_(None))
+        rows = connection.execute(query.order_by(runs.c.id.desc())).all()
+        return [row.id for row in rows if not _is_alive(row.owner)]
+
+    def others_unfinished(self, connection: Connection, run: str) -> bool:
+        """Whether a run besides this one still needs scores that are bound nowhere yet."""
+        query = select(runs.c.id).where(runs.c.finished.is_(None), runs.c.id != run)
+        return connection.scalar(query.limit(1)) is not None
 
     def finish(self, connection: Connection, run: str, at: str) -> None:
         """Marks a run as done."""
         connection.execute(runs.update().where(runs.c.id == run).values(finished=at))
-
-    def drop_unfinished(self, connection: Connection, key: str) -> None:
-        """Drops cut runs of a command that has now been carried out whole."""
-        query = select(runs.c.id).where(runs.c.key == key, runs.c.finished.is_(None))
-        for run in connection.scalars(query).all():
-            self.delete(connection, run)
 
     def add_inputs(self, connection: Connection, run: str, read: Mapping[str, str]) -> None:
         """Notes files that were read: file → SHA-256 of its bytes."""
@@ -211,6 +213,26 @@ class Runs:
         for table in (readings, refusals, inputs, run_monitors):
             connection.execute(delete(table).where(table.c.run == run))
         connection.execute(delete(runs).where(runs.c.id == run))
+
+
+def _me() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether the process still runs; on another host nobody here can know, so it does."""
+    host, _, process = owner.rpartition(":")
+    if host != socket.gethostname() or os.name != "posix":
+        return True
+    if int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _values(run: str, reading: NewReading) -> dict[str, Any]:

@@ -30,6 +30,7 @@ runs = Table(
     Column("key", String(32), nullable=False),  # the same command on the same set goes on
     Column("command", Text, nullable=False),
     Column("set_hash", String(32), nullable=False),
+    Column("owner", String(200), nullable=False),  # host:process; tells a cut run from a live one
     Column("started", String(32), nullable=False),
     Column("finished", String(32)),
     Column("transcript_threshold", Float, nullable=False),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, text
 
-from cotmon.records import Call, Message, Outcome, Step
+from cotmon.records import Call, Message, Outcome, Step, step_of
 from cotmon.store._rows import add_rows, json_text
 from cotmon.store.scores import outcome_of
 from cotmon.store.tables import messages, outcomes, scores, steps, texts, transcripts
@@ -105,30 +105,28 @@ class Transcripts:
         )
         return tuple(_message(row) for row in connection.execute(query).mappings())
 
-    def complete(
-        self, connection: Connection, content: str, monitors: Sequence[str]
-    ) -> dict[tuple[int, int], Outcome] | None:
-        """All outcomes by (step, monitor index), or None if one is missing or transient.
-
-        A monitor that was skipped at every step is bound nowhere; it counts as complete when
-        the transcript was read with it before, which the caller knows.
-        """
-        found: dict[tuple[int, int], Outcome] = {}
-        place = {monitor: k for k, monitor in enumerate(monitors)}
-        for row in self._bound(connection, content, monitors):
-            if not row["permanent"]:
-                return None
-            found[row["step"], place[row["monitor"]]] = outcome_of(row)
-        return found
+    def steps(self, connection: Connection, content: str, said: Sequence[Message]) -> list[Step]:
+        """The steps of a stored transcript, as they were cut then."""
+        query = select(steps).where(steps.c.transcript == content).order_by(steps.c.ordinal)
+        return [
+            step_of(
+                said[row.message], id=row.id, address=row.address, index=row.ordinal,
+                start=row.start, end=row.end,
+            )
+            for row in connection.execute(query)
+        ]  # fmt: skip
 
     def outcomes(
         self, connection: Connection, content: str, monitors: Sequence[str]
     ) -> dict[tuple[int, int], Outcome]:
         """All outcomes by (step, monitor index), transient ones too."""
-        place = {monitor: k for k, monitor in enumerate(monitors)}
+        places: dict[str, list[int]] = {}
+        for k, monitor in enumerate(monitors):
+            places.setdefault(monitor, []).append(k)  # copies of a monitor share their scores
         return {
-            (row["step"], place[row["monitor"]]): outcome_of(row)
+            (row["step"], k): outcome_of(row)
             for row in self._bound(connection, content, monitors)
+            for k in places[row["monitor"]]
         }
 
     def _bound(

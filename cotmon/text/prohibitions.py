@@ -31,11 +31,13 @@ _CONDITION = re.compile(
 )
 _VERBS: dict[str, str] = {
     "touch": r"access\w*|us(?:e|ing)|open\w*|look\w*|view\w*|read\w*",
-    "write": r"touch\w*|modif\w+|edit\w*|chang\w+|writ\w+|overwrit\w+|alter\w*|updat\w+|creat\w+|mov\w+|"
+    "write": r"touch\w*|"
+    r"modif\w+|edit\w*|chang\w+|writ\w+|overwrit\w+|alter\w*|updat\w+|creat\w+|mov\w+|"
     r"renam\w+",
     "delete": r"touch\w*|delet\w+|remov\w+|eras\w+|drop\w*|wip\w+",
     "run": r"touch\w*|run\w*|execut\w+|call\w*|invok\w+|us(?:e|ing)|issu\w+",
-    "send": r"touch\w*|send\w*|e-?mail\w*|contact\w*|shar\w+|messag\w+|forward\w*|post\w*|upload\w*|"
+    "send": r"touch\w*|"
+    r"send\w*|e-?mail\w*|contact\w*|shar\w+|messag\w+|forward\w*|post\w*|upload\w*|"
     r"connect\w*|submit\w*|write to|copy|cc|transfer\w*|pay\w*",
     "limit": r"transfer\w*|spend\w*|pay\w*|exceed\w*|refund\w*|charg\w+|order\w*|buy\w*|book\w*|"
     r"purchas\w+|withdraw\w*|approv\w+|issue",

@@ -223,3 +223,60 @@ def test_a_dry_run_counts_and_stores_nothing(cotmon_cli, write_log, chat):
     run = cotmon_cli.replay(log, "--dry-run")
     assert run.returncode == 0 and "openai_chat" in run.stdout and "reasoning, raw" in run.stdout
     assert not (cotmon_cli.folder / "scores.db").exists()
+
+
+def test_processes_on_one_new_database_do_not_disturb_each_other(cotmon_cli, write_log, chat):
+    log = write_log("log.jsonl", [chat(f"job{k}", 10) for k in range(30)])
+    command = cotmon_cli.command("replay", log, *RULES, "--db", cotmon_cli.db, "--output", "json")
+    started = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=cotmon_cli.folder, env=cotmon_cli.environment(),
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    printed = [process.communicate() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, printed
+    lines = [[{**json.loads(line), "run": None} for line in out.splitlines()] for out, _ in printed]
+    assert lines[0] == lines[1] == lines[2] == lines[3] and len(lines[0]) == 30
+    assert len(outcomes(cotmon_cli.folder)) == len(set(outcomes(cotmon_cli.folder)))
+
+
+def test_a_copied_monitor_keeps_its_scores_beside_the_original(
+    cotmon_cli, write_log, chat, tmp_path
+):
+    log = write_log("log.jsonl", [chat("a", 3, "Nobody notices if I cover my tracks.")])
+    assert cotmon_cli("new", "monitor", "scheming/mine").returncode == 0
+    both = ("-m", "scheming/trip-words", "-m", "scheming/mine")
+    first = cotmon_cli.results(log, *both)
+    again = cotmon_cli.results(log, *both)
+    assert first == again
+    named = {s["monitor"] for step in first[0]["steps"] for s in step["scores"]}
+    assert named == {"scheming/trip-words", "scheming/mine"}
+    assert cotmon_cli("check", "scheming/mine").returncode == 0
+
+
+def test_deleting_a_run_keeps_what_a_cut_one_still_needs(cotmon_cli, write_log, chat):
+    log = write_log("log.jsonl", [chat("a", 3)])
+    cotmon_cli.replay(log, *RULES)
+    with sqlite3.connect(cotmon_cli.folder / "scores.db") as db:
+        db.execute("UPDATE runs SET finished = NULL")
+    other = write_log("other.jsonl", [chat("b", 3)])
+    cotmon_cli.replay(other, *RULES)
+    before = outcomes(cotmon_cli.folder)
+    done = cotmon_cli("delete", "latest", "--db", cotmon_cli.db)
+    assert done.returncode == 0 and "unfinished" in done.stderr
+    assert outcomes(cotmon_cli.folder) == before
+
+
+def test_a_password_in_a_url_is_not_kept(cotmon_cli, write_log, chat):
+    log = write_log("log.jsonl", [chat("a", 1)])
+    model = "http://user:topsecret@127.0.0.1:9/v1#m"
+    cotmon_cli.replay(log, *RULES, "--model", model)
+    assert b"topsecret" not in (cotmon_cli.folder / "scores.db").read_bytes()
+
+
+def test_an_output_that_cannot_be_written_is_no_limit_reached(cotmon_cli, write_log, chat):
+    log = write_log("log.jsonl", [chat("a", 1)])
+    run = cotmon_cli.replay(log, *RULES, "--report", "/proc/nowhere/r.html")
+    assert run.returncode == 2 and "Traceback" not in run.stderr

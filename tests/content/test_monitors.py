@@ -95,7 +95,7 @@ def test_only_what_changes_a_score_changes_the_hash(tmp_path, monkeypatch):
     home = folder(tmp_path, monkeypatch, GOOD)
     rules = (
         '[[rule]]\nname = "x"\ndetector = "phrases"\n'
-        '[rule.parameters]\nphrases = ["a b"]\nreason = "r"\n'
+        '[[rule.parameters.group]]\nphrases = ["a b"]\nreason = "r"\n'
     )
     (home / "rules.toml").write_text(rules)
 

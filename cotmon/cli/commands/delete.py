@@ -19,5 +19,9 @@ def command(
     with store.begin() as connection:
         row = store.runs.find(connection, run)
         store.runs.delete(connection, row.id)
-        swept = store.transcripts.sweep(connection)
-    stderr().print(f"deleted run {row.id} and {swept:,} transcripts that only it had read")
+        if store.runs.others_unfinished(connection, row.id):
+            swept = "; what only it had read stays until no run is unfinished"
+        else:
+            count = store.transcripts.sweep(connection)
+            swept = f" and {count:,} transcripts that only it had read"
+    stderr().print(f"deleted run {row.id}{swept}", soft_wrap=True, markup=False)

@@ -55,7 +55,7 @@ def _encoder() -> bool:
 def _database(url: str | None) -> bool:
     try:
         store = open_store(url)
-        with store.begin() as connection:
+        with store.reading() as connection:
             count = len(store.runs.rows(connection))
     except CotmonError as error:
         return _say(False, "database", str(error))

@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Writes the scores of a run: a row a score, or for jsonl a line a transcript."""
     store = open_store(db)
-    with store.begin() as connection:
+    with store.reading() as connection:
         row = store.runs.find(connection, run)
     target = to or Path(f"cotmon-{row.id}.{shape}")
     write = {Shape.parquet: _parquet, Shape.csv: _csv, Shape.jsonl: _jsonl}[shape]

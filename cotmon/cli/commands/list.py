@@ -74,7 +74,7 @@ def _datasets() -> None:
 
 def _runs(db: str | None) -> None:
     store = open_store(db)
-    with store.begin() as connection:
+    with store.reading() as connection:
         rows = store.runs.rows(connection)
     _print(
         ("run", "transcripts", "done", "command"),

@@ -9,7 +9,7 @@ import re
 import secrets
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,7 @@ from cotmon.cli import _reports
 from cotmon.cli._choice import choose, set_hash
 from cotmon.cli._console import Progress, stderr
 from cotmon.cli._inventory import print_inventory
-from cotmon.cli._output import CsvOutput, JsonOutput, Limits, Output, TableOutput
+from cotmon.cli._output import CsvOutput, Item, JsonOutput, Limits, Output, TableOutput
 from cotmon.cli._replaying import Replaying
 from cotmon.cli._stored import results
 from cotmon.cli._versions import versions
@@ -104,25 +104,31 @@ def command(
             threshold=choice.threshold, whole=output is not Shape.table, progress=progress.add,
             limit=limit,
         )  # fmt: skip
-        try:
-            for item in work.items(paths, options):
-                printer.take(item)
-                limits.take(item)
-        except KeyboardInterrupt:
-            stderr().print(
-                f"stopped; its scores are kept in {store.url}. The same command goes on from here.",
-                soft_wrap=True,
-            )
-            sys.stdout.flush()
-            os._exit(2)  # requests in flight may take minutes to end, and nobody waits for them
+        _carry_out(work.items(paths, options), (printer, limits), store)
     with store.begin() as connection:
         store.runs.finish(connection, run.id, _now())
-        store.runs.drop_unfinished(connection, key)
+        for cut in store.runs.cut(connection, key):
+            store.runs.delete(connection, cut)
     printer.close()
     stderr().print(f"run {run.id} in {store.url}", soft_wrap=True, markup=False)
     if report is not None:
         _reports.write(store, run, report)
     raise typer.Exit(limits.exit_code())
+
+
+def _carry_out(items: Iterable[Item], takers: tuple[Output, Limits], store: Store) -> None:
+    """Hands every item on as it comes; Ctrl-C leaves a run that the same command goes on with."""
+    try:
+        for item in items:
+            for taker in takers:
+                taker.take(item)
+    except KeyboardInterrupt:
+        stderr().print(
+            f"stopped; its scores are kept in {store.url}. The same command goes on from here.",
+            soft_wrap=True,
+        )
+        sys.stdout.flush()
+        os._exit(2)  # requests in flight may take minutes to end, and nobody waits for them
 
 
 def _mapped(fields: str | None) -> dict[str, str] | None:
@@ -163,9 +169,9 @@ def _start(
         "versions": versions(),
     }  # fmt: skip
     with store.begin() as connection:
-        cut = store.runs.unfinished(connection, key)
+        cut = store.runs.cut(connection, key)
         store.runs.start(connection, row, cards)
         found = store.runs.find(connection, run_id)
-    if cut is not None:
-        stderr().print(f"going on from run {cut}, which was cut short")
+    if cut:
+        stderr().print(f"going on from run {cut[0]}, which was cut short")
     return found

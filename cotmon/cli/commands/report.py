@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Writes the HTML report of a run."""
     store = open_store(db)
-    with store.begin() as connection:
+    with store.reading() as connection:
         row = store.runs.find(connection, run)
     target = to or Path(
         f"cotmon-report-{row.id}.html" if row.transcripts == 1 else f"cotmon-report-{row.id}"

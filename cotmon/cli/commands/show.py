@@ -50,7 +50,7 @@ def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
         UnknownNameError: none was stored.
         UsageError: several different ones fit.
     """
-    with store.begin() as connection:
+    with store.reading() as connection:
         only = None if run is None else store.runs.find(connection, run).id
         places = store.runs.places(connection, name, only, file or "")
         if not places:

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(32), nullable=False),
         sa.Column("command", sa.Text(), nullable=False),
         sa.Column("set_hash", sa.String(32), nullable=False),
+        sa.Column("owner", sa.String(200), nullable=False),
         sa.Column("started", sa.String(32), nullable=False),
         sa.Column("finished", sa.String(32), nullable=True),
         sa.Column("transcript_threshold", sa.Float(), nullable=False),
