@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from cotmon.cli._console import stdout
+from cotmon.cli._console import Progress, stdout
 from cotmon.formats import Options, read
 from cotmon.records import Refusal, Transcript
 from cotmon.report.table import print_refusals
@@ -23,16 +23,19 @@ def print_inventory(paths: Sequence[str], options: Options, limit: int | None) -
     counts: Counter[str] = Counter()
     files: dict[str, set[str]] = {}
     refusals: list[Refusal] = []
-    for item in read(paths, options):
-        if isinstance(item, Refusal):
-            refusals.append(item)
-            continue
-        name = item.source.format
-        formats[name] += 1
-        files.setdefault(name, set()).add(item.source.file)
-        counts.update(_counts(item))
-        if limit is not None and sum(formats.values()) >= limit:
-            break
+    with Progress("dry run") as progress:
+        for item in read(paths, options):
+            if isinstance(item, Refusal):
+                refusals.append(item)
+                continue
+            name = item.source.format
+            formats[name] += 1
+            files.setdefault(name, set()).add(item.source.file)
+            found = _counts(item)
+            counts.update(found)
+            progress.add(found["steps"])
+            if limit is not None and sum(formats.values()) >= limit:
+                break
     _print(formats, files, counts)
     print_refusals(stdout(), refusals)
     return 2 if refusals else 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from cotmon.cli._console import Progress
 from cotmon.engine import Judged, result_of
 from cotmon.records import Result, RunInfo
 from cotmon.store import Reading, RunRow, Store
@@ -25,8 +26,11 @@ def results(store: Store, row: RunRow) -> Iterator[Result]:
     """The results of a run, in the order of reading, one at a time."""
     with store.reading() as connection:
         readings = list(store.runs.readings(connection, row.id))
-    for reading in readings:
-        yield result(store, row, reading)
+    with Progress("reading the run") as progress:
+        for reading in readings:
+            found = result(store, row, reading)
+            progress.add(len(found.steps))
+            yield found
 
 
 def result(store: Store, row: RunRow, reading: Reading) -> Result:

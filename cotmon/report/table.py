@@ -16,6 +16,8 @@ from cotmon.text.display import escaped
 
 WORST_STEPS = 8
 ROWS = 20
+WIDE = 70
+"""Columns from which a row of many shows sizes too; below it texts are folded, not cut."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = ".:-=+*#@"
 _VERDICT = {"flag": "bold red", "incomplete": "yellow", "no-flag": "green"}
@@ -202,20 +204,20 @@ def print_many(console: Console, rows: Sequence[Row], total: int, counts: Counte
         total: how many there are in all.
         counts: of `verdict/…` and `access/…` keys.
     """
+    wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, show_edge=False, expand=True)
     for name in ("verdict", "susp."):
         table.add_column(name, no_wrap=True)
-    table.add_column("transcript", no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("access", no_wrap=True)
-    table.add_column("worst step", ratio=4, no_wrap=True, overflow="ellipsis")
+    table.add_column("transcript", no_wrap=wide, overflow="ellipsis" if wide else "fold", ratio=2)
+    if wide:
+        table.add_column("steps", justify="right", no_wrap=True)
+        table.add_column("access", no_wrap=True)
+    table.add_column("worst step", ratio=4, no_wrap=wide, overflow="ellipsis" if wide else "fold")
     for row in rows:
         number = "n/a" if row.suspicion is None else f"{row.suspicion:.2f}"
-        style = _VERDICT[row.verdict]
-        table.add_row(
-            f"[{style}]{row.verdict}[/]", number, shown(row.id, 60), f"{row.steps:,}",
-            row.access, _worst_cell(row),
-        )  # fmt: skip
+        size = (f"{row.steps:,}", row.access) if wide else ()
+        verdict = f"[{_VERDICT[row.verdict]}]{row.verdict}[/]"
+        table.add_row(verdict, number, shown(row.id, 60), *size, _worst_cell(row))
     console.print(table)
     if total > len(rows):
         console.print(f"[dim]… and {total - len(rows):,} more[/]")

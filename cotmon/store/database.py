@@ -84,7 +84,7 @@ def open_store(url: str | None = None) -> Store:
     Raises:
         StoreError: it cannot be opened, or was made by a newer cotmon.
     """
-    wanted = url or default_url()
+    wanted = default_url() if url is None else url
     try:
         engine = create_engine(wanted)
         if (database := make_url(wanted).database) and engine.dialect.name == "sqlite":
