@@ -116,6 +116,7 @@ def _expand(name: str) -> Iterator[Path | Refusal | None]:
 def _walk(folder: str) -> Iterator[Path | Refusal]:
     """Files below a folder, hidden ones left out; links to folders are said, not followed."""
     errors: list[OSError] = []
+    empty = True
     for root, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         while errors:
@@ -124,9 +125,13 @@ def _walk(folder: str) -> Iterator[Path | Refusal]:
             reason = "a link to a folder is not followed; name it to read it"
             yield Refusal(file=_printable(str(link)), reason=reason)
         for file in sorted(f for f in files if not f.startswith(".")):
+            empty = False
             yield Path(root, file)
+    empty = empty and not errors
     while errors:
         yield _not_opened(errors.pop(), folder)
+    if empty:
+        yield Refusal(file=_printable(folder), reason="the folder holds no file")
 
 
 def _not_opened(error: OSError, name: str) -> Refusal:

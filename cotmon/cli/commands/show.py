@@ -39,8 +39,9 @@ def command(
     )
     if address is None:
         _print_hidden(console, found)
-    for item in _around(found, address):
-        _print_step(console, item, whole=address is not None)
+    wanted = None if address is None else _parsed(address)
+    for item in _around(found, wanted):
+        _print_step(console, item, whole=item.step.address == wanted)
 
 
 def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
@@ -57,21 +58,24 @@ def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
             raise UnknownNameError(name, "stored transcript", store.runs.ids(connection))
         different = {(place.id, place.file, place.position) for place in places}
         if len(different) > 1:
-            listed = "\n".join(f"  {p.id} in {p.file}" for p in places[:10])
+            listed = "\n".join(f"  {name} in {file}" for name, file, _ in sorted(different)[:10])
             raise UsageError(f"several transcripts fit; give more of the id, or --file:\n{listed}")
         row = store.runs.find(connection, places[0].run)
         reading = store.runs.reading(connection, places[0].run, places[0].ordinal)
     return result(store, row, reading)
 
 
-def _around(found: Result, address: str | None) -> tuple[StepResult, ...]:
-    """All steps, or those around one."""
-    if address is None:
-        return found.steps
+def _parsed(address: str) -> str:
     try:
-        wanted = parse_address(address)
+        return parse_address(address)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _around(found: Result, wanted: str | None) -> tuple[StepResult, ...]:
+    """All steps, or those around one."""
+    if wanted is None:
+        return found.steps
     at = next((s.step.index for s in found.steps if s.step.address == wanted), None)
     if at is None:
         raise UnknownNameError(wanted, "step", [s.step.address for s in found.steps])
