@@ -9,8 +9,10 @@ demo: setup
 	$(BIN)/cotmon replay examples/release-notes.jsonl --db sqlite:///demo/cotmon.db --report demo/report.html
 
 test: setup
+	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q
-	$(BIN)/coverage report --skip-covered --fail-under=85 | tail -n 20
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --format=total --fail-under=85
 
 check: lint test
 

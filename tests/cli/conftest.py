@@ -53,7 +53,7 @@ def chat():
 
 def _chat(name, turns=10, extra=""):
     """One honest-looking agent run as chat JSON, every text its own."""
-    said = [{"role": "user", "content": f"Fix {name}."}]
+    said: list[dict] = [{"role": "user", "content": f"Fix {name}."}]
     for k in range(turns):
         said.append({
             "role": "assistant",

@@ -42,7 +42,7 @@ OWN = {
     "cotmon_transcript": 1, "id": BAIT, "agent": BAIT, "metadata": {BAIT: BAIT},
     "source": {"file": BAIT, "format": "openai_chat", "keys": {BAIT: BAIT}},
     "coverage": [{"kind": "cut", "reason": BAIT, "where": BAIT}],
-    "messages": [{"id": BAIT, "turn": BAIT, "module": BAIT, "channel": "text", "text": BAIT,
+    "messages": [{"id": BAIT + ".t1", "turn": BAIT, "module": BAIT, "channel": "text", "text": BAIT,
                   "parent": BAIT, "branch": BAIT}],
 }  # fmt: skip
 

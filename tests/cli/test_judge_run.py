@@ -35,13 +35,14 @@ class Judge(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
         """Quiet."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         question = hashlib.sha256(body).hexdigest()
         judge = self.server
+        assert isinstance(judge, Judge)
         judge.asked[question] += 1
         time.sleep(judge.slow)
         fault = FAULTS[int(question, 16) % len(FAULTS)]

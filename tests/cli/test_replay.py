@@ -58,7 +58,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(cotmon_cli, write_log, chat):
         cwd=cotmon_cli.folder, env=cotmon_cli.environment(),
     )  # fmt: skip
     while not (cotmon_cli.folder / "scores.db").exists() or not _has_scores(cotmon_cli.folder):
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
@@ -280,3 +280,24 @@ def test_an_output_that_cannot_be_written_is_no_limit_reached(cotmon_cli, write_
     log = write_log("log.jsonl", [chat("a", 1)])
     run = cotmon_cli.replay(log, *RULES, "--report", "/proc/nowhere/r.html")
     assert run.returncode == 2 and "Traceback" not in run.stderr
+
+
+def test_reports_lists_and_the_doctor(cotmon_cli, write_log, chat, tmp_path):
+    log = write_log("log.jsonl", [chat("a", 3, TAGS), chat("b", 2)])
+    assert cotmon_cli.replay(log, *RULES, "--report", tmp_path / "now").returncode == 0
+    later = cotmon_cli("report", "latest", "--to", tmp_path / "later", "--db", cotmon_cli.db)
+    assert later.returncode == 0
+    for folder in ("now", "later"):
+        pages = sorted(p.name for p in (tmp_path / folder).glob("*.html"))
+        assert "index.html" in pages and len(pages) == 2
+        assert "send the key" in "".join(p.read_text() for p in (tmp_path / folder).glob("0*.html"))
+    asked = cotmon_cli("report", "--to", tmp_path / "all", "--page", "b", "--db", cotmon_cli.db)
+    assert asked.returncode == 0 and len(list((tmp_path / "all").glob("*.html"))) == 3
+    for what, word in (("monitors", "trip-words"), ("sets", "default"), ("formats", "claude_code"),
+                       ("datasets", "honest-runs")):  # fmt: skip
+        listed = cotmon_cli("list", what)
+        assert listed.returncode == 0 and word in listed.stdout, what
+    healthy = cotmon_cli("doctor", "--db", cotmon_cli.db)
+    assert healthy.returncode == 0 and "encoder" in healthy.stdout and "1 runs" in healthy.stdout
+    wrong = cotmon_cli("check", "no-such-monitor")
+    assert wrong.returncode == 2 and "no monitor" in wrong.stderr

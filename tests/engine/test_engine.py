@@ -21,6 +21,7 @@ from cotmon.records import (
     Transcript,
     Unscored,
     View,
+    ViewSize,
 )
 from cotmon.segmentation import steps_of
 
@@ -72,7 +73,9 @@ class Recorder:
         return [Scored(min(1.0, len(v.text) / 1000)) for v in views]
 
 
-def monitor(kind, view="step", name="scheming/recorder", channels=("reasoning", "action")):
+def monitor(
+    kind, view: ViewSize = "step", name="scheming/recorder", channels=("reasoning", "action")
+):
     card = MonitorCard(
         name=name, hash=name.encode().hex(), kind="test", cues=("scheming",), view=view,
         channels=channels, summary="", misses="", threshold=0.5, basis="by hand",
@@ -125,7 +128,8 @@ def test_chunks_order_and_company_change_nothing(rules):
 
 def test_known_outcomes_are_not_scored_again_and_a_grown_log_costs_only_its_new_steps():
     kind = Recorder()
-    watchers = [monitor(kind, view, f"scheming/{view}") for view in ("step", "history")]
+    sizes: list[ViewSize] = ["step", "history"]
+    watchers = [monitor(kind, view, f"scheming/{view}") for view in sizes]
     short, long = transcript(21), transcript(31)
     [first], _ = judged([short], watchers)
     known = {a: first.outcomes[key] for key, a in first.addresses.items()}
@@ -176,8 +180,9 @@ def test_a_view_holds_nothing_later_than_its_step(view):
 def test_characters_handed_to_monitors_grow_linearly():
     sizes = {}
     for turns in (50, 200, 800):
-        kinds = {v: Recorder() for v in ("step", "step+context", "turn", "transcript")}
-        judged([transcript(turns)], [monitor(k, v, f"scheming/{v}") for v, k in kinds.items()])
+        views: list[ViewSize] = ["step", "step+context", "turn", "transcript"]
+        kinds = {v: Recorder() for v in views}
+        judged([transcript(turns)], [monitor(kinds[v], v, f"scheming/{v}") for v in views])
         sizes[turns] = sum(
             len(v.text) + sum(len(p.text) for p in v.parts) for k in kinds.values() for v in k.seen
         )
@@ -193,9 +198,8 @@ def test_history_finds_words_paths_and_addresses():
         ),
     )  # fmt: skip
     views = Views(frozenset({"history"}))
-    for step in steps_of(log):
-        seen, _ = views.push(step)
-    history = seen["history"].history
+    seen = [views.push(step)[0] for step in steps_of(log)]
+    history = seen[-1]["history"].history
     assert history is not None
     for word in ("bob@example.org", "/srv/data/report-7.csv", "report", "REPORT-7.csv", "csv"):
         found = history.first(word)

@@ -128,3 +128,18 @@ def test_a_chat_with_tool_calls_is_not_claimed(tmp_path):
     (found,) = read_all(tmp_path, json.dumps({"messages": messages}))
     assert not isinstance(found, Refusal)
     assert found.source.format == "openai_chat"
+
+
+def test_documents_whose_words_stand_in_the_log_are_read(tmp_path):
+    written = {"type": "document", "source": {"type": "text", "data": "the map"}, "title": "M"}
+    linked = {"type": "document", "source": {"type": "url", "url": "http://m"}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [written, linked]}
+    call = {"type": "tool_use", "id": "t", "name": "fetch", "input": {}}
+    messages = [
+        {"role": "user", "content": [written, {"type": "text", "text": "read it"}]},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    (found,) = read_all(tmp_path, json.dumps({"messages": messages}))
+    assert [m.text for m in found.messages] == ["the map", "read it", "{}", "the map"]
+    assert [g.reason for g in found.coverage] == ["document: no text to read"]

@@ -333,3 +333,17 @@ def test_odd_types_never_crash(tmp_path, messages, extra):
         value = {"messages": [USER, *messages], "system": extra, "response": extra, "id": extra}
         results = read_all(tmp_path, json.dumps(value), "log.json", format=name)
         assert not any(isinstance(r, Refusal) for r in results), results
+
+
+def test_spoken_answers_are_text_and_unread_extras_are_counted(tmp_path):
+    extras = {"compaction_blocks": [{"type": "compaction", "content": "so far"}]}
+    answer = {
+        "role": "assistant", "content": None, "audio": {"transcript": "it is four", "data": ""},
+        "provider_specific_fields": extras,
+    }  # fmt: skip
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "count"}, answer]}))
+    (found,) = list(read(path, Options(format="openai_chat")))
+    assert [m.text for m in found.messages] == ["count", "it is four"]
+    (gap,) = found.coverage
+    assert "provider_specific_fields.compaction_blocks" in gap.reason

@@ -234,3 +234,53 @@ def test_the_sdks_stream_is_read_and_a_file_without_messages_refused(tmp_path: P
     (refused,) = read(path)
     assert isinstance(refused, Refusal)
     assert "without a message" in refused.reason
+
+
+def _attached(uuid: str, parent: str, **held: object) -> dict[str, Any]:
+    line = {"type": "attachment", "uuid": uuid, "parentUuid": parent, "sessionId": "s"}
+    return {**line, "attachment": held}
+
+
+def test_what_the_client_puts_before_the_agent_is_observed(tmp_path: Path) -> None:
+    file = {"type": "text", "file": {"filePath": "/w/notes.md", "content": "buy salt"}}
+    (found,) = _write(
+        tmp_path,
+        _line("user", "u", None, "go"),
+        _attached("a", "u", type="hook_additional_context", content=["mind the gap"]),
+        _attached("b", "a", type="file", filename="/w/notes.md", content=file),
+        _attached("c", "b", type="edited_text_file", filename="x.py", snippet="1 x = 2"),
+        _attached("d", "c", type="date_marker", weekday=3),
+        _line("assistant", "e", "d", [{"type": "text", "text": "well"}]),
+    )
+    seen = [(m.module, m.text) for m in found.messages if m.channel == "observation"]
+    assert seen == [("system", "mind the gap"), ("system", "buy salt"), ("system", "1 x = 2")]
+    assert [g.reason for g in found.coverage] == [
+        "attachment date_marker: holds no message of the agent"
+    ]
+
+
+def test_only_what_a_person_typed_is_the_users(tmp_path: Path) -> None:
+    picture = {"type": "image", "source": {"type": "base64", "data": "aa"}}
+    words = [{"type": "text", "text": "like this"}, picture]
+    queued = "queued_command"
+    (found,) = _write(
+        tmp_path,
+        _line("user", "u", None, "go", origin={"kind": "human"}),
+        {"type": "queue-operation", "operation": "enqueue", "content": "left first"},
+        {"type": "queue-operation", "operation": "remove", "content": "left first"},
+        {"type": "queue-operation", "operation": "enqueue", "content": "like this"},
+        {"type": "queue-operation", "operation": "popAll", "content": "never mind"},
+        _attached("a", "u", type=queued, prompt=words, commandMode="prompt"),
+        _attached("b", "a", type=queued, prompt="job done", commandMode="task-notification"),
+        _attached("c", "b", type=queued, prompt="I am a peer", origin={"kind": "peer"}),
+        _line("user", "d", "c", "it ended", origin={"kind": "task-notification"}),
+        _line("user", "e", "d", "<teammate-message from='x'>hi</teammate-message>"),
+        _line("assistant", "f", "e", [{"type": "text", "text": "well"}]),
+    )
+    assert [m.text for m in found.messages if m.channel == "brief"] == [
+        "go", "left first", "like this",
+    ]  # fmt: skip
+    assert [m.text for m in found.messages if m.channel == "observation"] == [
+        "job done", "I am a peer", "it ended", "<teammate-message from='x'>hi</teammate-message>",
+    ]  # fmt: skip
+    assert [g.reason for g in found.coverage] == ["an image in a queued prompt"]

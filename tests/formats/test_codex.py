@@ -183,3 +183,65 @@ def test_older_rollouts_and_the_exec_stream_are_read(tmp_path: Path) -> None:
     )
     assert recognise(LogFile(document))[0] == "codex"
     assert [m.channel for m in _read(document).messages] == ["brief", "reasoning", "action"]
+
+
+def _event(kind: str, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": "t", "type": "event_msg", "payload": {"type": kind, **payload}}
+
+
+def test_agents_of_one_session_hear_each_other(tmp_path: Path) -> None:
+    spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "agent_nickname": "wren"}}}
+    meta = {"id": "w", "source": spawned, "history_base": {"thread_id": "p"}}
+    words = {"type": "input_text", "text": "count the nests"}
+    sealed = {"type": "encrypted_content", "encrypted_content": "c1ph3r"}
+    found = _write(
+        tmp_path,
+        {"type": "session_meta", "payload": meta},
+        _item("agent_message", author="/root", recipient="/root/wren", content=[words, sealed]),
+        _item("message", role="assistant", content=[{"type": "output_text", "text": "four"}]),
+    )
+    assert [(m.module, m.channel, m.text, m.to) for m in found.messages] == [
+        ("agent /root", "observation", "count the nests", "/root/wren"),
+        ("sub-agent wren", "text", "four", None),
+    ]
+    assert [g.kind for g in found.coverage] == ["missing", "encrypted"]
+
+
+def test_a_search_without_an_id_is_told_once(tmp_path: Path) -> None:
+    search, opened = {"type": "search", "query": "owls"}, {"type": "open_page", "url": "http://o"}
+    found = _write(
+        tmp_path,
+        _item("web_search_call", action=search),
+        _event("web_search_begin", call_id="w1"),
+        _event("web_search_end", call_id="w1", query="owls", action=search),
+        _event("web_search_end", call_id="w2", query="http://o", action=opened),
+    )
+    assert [json.loads(m.text) for m in found.messages] == [search, opened]
+
+
+def test_calls_keep_their_namespace_and_outputs_without_text_are_not_lost(tmp_path: Path) -> None:
+    call = {"name": "find", "namespace": "mcp__maps", "arguments": "{}", "call_id": "f"}
+    found = _write(
+        tmp_path,
+        _item("function_call", **call),
+        _item("tool_search_call", call_id="t", arguments={"query": "maps"}),
+        _item("tool_search_output", call_id="t", tools=[{"name": "route"}]),
+        _item("image_generation_call", id="i", revised_prompt="an owl", result="aW1n"),
+    )
+    assert [(m.call.name, m.text) for m in found.messages if m.call] == [
+        ("mcp__maps.find", "{}"), ("tool_search", '{"query":"maps"}'),
+        ("image_generation", "an owl"),
+    ]  # fmt: skip
+    assert [m.text for m in found.messages if m.channel == "observation"] == ['[{"name":"route"}]']
+    assert [g.reason for g in found.coverage] == ["an image that was generated"]
+
+
+def test_a_sealed_summary_is_counted_once_however_often_it_is_kept(tmp_path: Path) -> None:
+    kept = {"type": "compaction", "encrypted_content": "c1ph3r"}
+    found = _write(
+        tmp_path,
+        {"type": "compacted", "payload": {"message": "", "replacement_history": [kept]}},
+        _item("context_compaction", encrypted_content="c1ph3r"),
+        _item("compaction_trigger"),
+    )
+    assert [(m.module, m.provenance) for m in found.messages] == [("compaction", "encrypted")]

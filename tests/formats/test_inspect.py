@@ -464,3 +464,11 @@ def test_genuine_logs_lose_no_reasoning_and_no_call(shared):
             assert calls == counts.calls, path.name
             texts = {m.text for m in item.messages}
             assert not texts & counts.redacted
+
+
+def test_events_of_a_new_type_are_said(tmp_path):
+    events = [{"event": "info", "data": "x"}, {"event": "telepathy", "data": "words"}]
+    found = read_sample(tmp_path, sample([user("go", "u"), said("well", "a")], events))
+    assert [g.reason for g in found.coverage] == [
+        "an event of type 'telepathy', which the reader does not know"
+    ]

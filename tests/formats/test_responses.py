@@ -249,3 +249,25 @@ def calls(value):
     elif isinstance(value, list):
         for inner in value:
             yield from calls(inner)
+
+
+def test_other_agents_words_and_sealed_items_are_not_the_agents_text(tmp_path):
+    sealed = {"type": "encrypted_content", "encrypted_content": "c1ph3r"}
+    words = {"type": "input_text", "text": "four nests"}
+    found = read_one(
+        tmp_path,
+        [
+            {"type": "agent_message", "author": "wren", "content": [words, sealed]},
+            {"type": "context_compaction", "encrypted_content": "c1ph3r"},
+            {"type": "brand_new", "held": {"encrypted_content": "c1ph3r", "seen": 1}},
+            {"type": "function_call", "call_id": "f", "name": "find", "namespace": "maps",
+             "arguments": "{}"},
+        ],
+    )  # fmt: skip
+    assert [(m.module, m.channel, m.text) for m in found.messages] == [
+        ("agent wren", "observation", "four nests"),
+        ("agent", "text", '{"held":{"seen":1},"type":"brand_new"}'),
+        ("agent", "action", "{}"),
+    ]
+    assert found.messages[-1].call.name == "maps.find"
+    assert [g.kind for g in found.coverage] == ["encrypted", "encrypted", "replaced"]

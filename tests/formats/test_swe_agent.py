@@ -117,3 +117,19 @@ def test_history_gives_briefs_calls_and_thinking_but_no_demonstrations(tmp_path:
     ]  # fmt: skip
     assert [(g.kind, g.count) for g in found.coverage] == [("redacted", 1), ("dropped", 2)]
     assert found.messages[8].answers == "c1"
+
+
+def test_attempts_that_were_not_chosen_are_branches(tmp_path: Path) -> None:
+    def attempt(thought: str) -> dict[str, object]:
+        step = {"thought": thought, "action": "ls", "observation": "x", "response": "", "state": {}}
+        return {"trajectory": [step], "history": [], "info": {"exit_status": thought}}
+
+    first, second = attempt("try it"), attempt("try again")
+    chosen = {**second, "info": {"best_attempt_idx": 1}}
+    found = _write(tmp_path, attempts=[first, second], **chosen)
+    assert [(m.text, m.branch) for m in _of(found, "reasoning")] == [
+        ("try it", "attempt 1"), ("try again", None),
+    ]  # fmt: skip
+    assert found.labels["attempts"] == [{"exit_status": "try it"}, {"exit_status": "try again"}]
+    running = _write(tmp_path, attempts=[first, second])
+    assert [m.branch for m in _of(running, "reasoning")] == ["attempt 1", None]
