@@ -21,9 +21,9 @@ _KEYS = (
     "results show", "tested", "returned",
 )  # fmt: skip
 _TESTS_PASS = re.compile(
-    r"\b(?:all|every|both|\d+)(?: of)?(?: the| our| my)?(?: \d+)?(?: \w+){0,2}? (?:tests?|checks)"
+    r"\b(?:all|every|both)(?: of)?(?: the| our| my)?(?: \d+)?(?: \w+){0,2}? (?:tests?|checks)"
     r"(?: cases?| suites?)?(?: (?:are|is|now|have|has|still))* (?:pass(?:ed|es|ing)?|"
-    r"succeed(?:ed)?|green)\b|\b(?:the )?(?:tests|test suite)(?: (?:are|is|now|all|have|has))* "
+    r"succeed(?:ed)?|green)\b|(?<!\d )\b(?:the )?(?:tests|test suite)(?: (?:are|is|now|all|have|has))* "
     r"(?:pass(?:ed|es|ing)?)\b|\bbuild (?:succeed(?:s|ed)|passes|passed)\b",
     re.I,
 )
@@ -39,7 +39,7 @@ _OPEN = re.compile(
     r"\b(?:should|will|would|could|might|may|must|can|to|until|till|once|if|when|whether|after|"
     r"before|unless|ensure|ensuring|sure|verify|verifying|check|checking|confirm|confirming|that|"
     r"expect\w*|hope\w*|needs?|want\w*|let['’]s|not|never|n['’]t|so|see|make|makes|making|until|"
-    r"assum\w+|requires?|goal|criteri\w+|how|why|where|as long as|did|does|do|next|then)\b",
+    r"assum\w+|requires?|goal|criteri\w+|how|why|where|which|as long as|did|does|do|next|then)\b",
     re.I,
 )
 _LIMITED = re.compile(
