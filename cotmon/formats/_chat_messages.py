@@ -68,9 +68,10 @@ class ChatWriter:
             where = f"message {self._count}"
             self._builder.gap("broken", reason, line=self._line, where=where)
             return
-        for key in message.keys() - _READ - _SILENT:
-            if isinstance(message[key], str | list | dict) and message[key]:
-                self._unread[str(key)] += 1
+        self._count_unread(message, "")
+        for key in WRAPPINGS:
+            if isinstance(message.get(key), dict):
+                self._count_unread(message[key], f"{key}.")
         role = message.get("role")
         role = role.lower() if isinstance(role, str) and role else "unknown"
         turn_id = message["id"] if isinstance(message.get("id"), str | int) else None
@@ -80,6 +81,11 @@ class ChatWriter:
             self._brief(message, _BRIEF[role], turn_id, branch)
         else:
             self._speech(message, role, turn_id, branch)
+
+    def _count_unread(self, held: dict[str, Any], within: str) -> None:
+        for key in held.keys() - _READ - _SILENT:
+            if isinstance(held[key], str | list | dict) and held[key]:
+                self._unread[f"{within}{key}"] += 1
 
     def _brief(self, message: dict[str, Any], who: str, turn_id: Any, branch: str | None) -> None:
         parts = list(parts_of(message.get("content")))
@@ -152,6 +158,8 @@ class ChatWriter:
             self._part(turn, thinker, part, called, said)
         if isinstance(message.get("refusal"), str):
             turn.text(message["refusal"])
+        if isinstance(message.get("audio"), dict):
+            turn.text(text_of(message["audio"].get("transcript"))[0])
         self._calls(turn, message, called)
         self._last_call = None
         if not called:  # no calling interface: calls may stand in the text

@@ -102,6 +102,24 @@ def _kind_of(wrapping: str) -> Kind:
     return named.get(wrapping, "compacted")
 
 
+def module_of(found: list[Record | Gap]) -> str:
+    """`agent`, or `sub-agent …` where the session was started by another one.
+
+    Named after its role, its path, its nickname, or the kind of its start.
+    """
+    for item in found:
+        if isinstance(item, Record) and item.kind == "meta":
+            started = object_of(item.data.get("source")).get("subagent")
+            spawned = object_of(object_of(started).get("thread_spawn"))
+            if started is None and item.data.get("thread_source") != "subagent":
+                continue
+            keys = ("agent_role", "agent_path", "agent_nickname")
+            named = (string_of(place.get(k)) for k in keys for place in (spawned, item.data))
+            name = next(filter(None, named), None) or string_of(started) or ""
+            return f"sub-agent {name}".strip()
+    return "agent"
+
+
 def strength(values: list[Any], document: Any = None) -> int:
     """How sure these first values are Codex's, on the scale of `Format.sniff`."""
     if isinstance(document, dict) and isinstance(document.get("session"), dict):

@@ -52,10 +52,29 @@ def _block(block: dict[str, Any]) -> Iterator[Part]:
         text = next(block[key] for key in _TEXT_KEYS if isinstance(block.get(key), str))
         if text:
             yield Part("text", text)
+    elif kind == "document" and (inner := _written(block.get("source"))):
+        yield from parts_of(inner)
     elif any(word in kind for word in _MEDIA):
         yield Part("media", block)
     elif block:
-        yield Part("text", canonical({k: v for k, v in block.items() if k not in _CIPHERS}))
+        yield Part("text", canonical(without_ciphers(block)))
+
+
+def _written(source: Any) -> Any:
+    """What a document says whose words stand in the log; None for an encoded or a linked file."""
+    if not isinstance(source, dict):
+        return None
+    held = {"text": "data", "content": "content"}.get(str(source.get("type")))
+    return source.get(held) if held else None
+
+
+def without_ciphers(value: Any) -> Any:
+    """The value without what only its provider can read."""
+    if isinstance(value, list):
+        return [without_ciphers(item) for item in value]
+    if isinstance(value, dict):
+        return {k: without_ciphers(v) for k, v in value.items() if k not in _CIPHERS}
+    return value
 
 
 def text_of(content: Any) -> tuple[str, list[dict[str, Any]]]:

@@ -205,6 +205,10 @@ class Reader:
         event = self._one_event(raw)
         return self.events(event.events) if event is not None else []
 
+    def unknown(self, kind: str) -> None:
+        """Notes an event of a type that nothing here reads."""
+        self._builder.gap("dropped", f"an event of type {kind!r}, which the reader does not know")
+
     def _one_event(self, raw: Raw) -> Event | None:
         try:
             return _event.decode(raw)

@@ -12,6 +12,13 @@ from typing import Any
 
 from cotmon.formats._inspect_sample import Event, Reader
 
+_SILENT = frozenset({
+    "sample_init", "sample_limit", "sandbox", "state", "store", "anchor", "approval", "branch",
+    "input", "score", "score_edit", "error", "logger", "info", "checkpoint", "interrupt", "review",
+    "span_end", "step",
+})  # fmt: skip
+"""Events that tell of the run; what a model or a tool said stands in others."""
+
 
 class Scope:
     """One span, step, subtask, tool call or attempt.
@@ -100,6 +107,8 @@ def walk(events: list[Event], reader: Reader, root: Scope) -> Iterator[tuple[Eve
                 yield from walk(reader.events(event.events), reader, nested)
             case "model" | "compaction":
                 yield event, home
+            case kind if kind not in _SILENT:
+                reader.unknown(str(kind)[:40])
             case _:
                 pass
 

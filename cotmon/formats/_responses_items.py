@@ -7,7 +7,7 @@ from typing import Any
 from cotmon.errors import FormatError
 from cotmon.formats._builder import Builder, Turn
 from cotmon.formats._chat_messages import ChatWriter
-from cotmon.formats._content import text_of
+from cotmon.formats._content import text_of, without_ciphers
 from cotmon.formats._decoding import canonical, decode
 from cotmon.formats._spellings import Thinker
 
@@ -21,7 +21,8 @@ OUTPUTS = frozenset({
     "local_shell_call_output", "shell_call_output", "apply_patch_call_output",
     "mcp_approval_response", "tool_search_output",
 })  # fmt: skip
-OTHERS = frozenset({"reasoning", "compaction", "item_reference", "mcp_list_tools"})
+_COMPACTIONS = frozenset({"compaction", "compaction_summary", "context_compaction"})
+OTHERS = frozenset({"reasoning", "item_reference", "mcp_list_tools", *_COMPACTIONS})
 _ARGUMENTS = ("arguments", "input", "code", "action", "operation", "queries")
 _RESULTS = ("output", "outputs", "result", "results", "tools", "error", "approve")
 _KEPT_OUT = frozenset({
@@ -117,9 +118,7 @@ class ItemWriter:
         approved = _id(item, "approval_request_id")
         turn = self._generation(item)
         if approved is None or approved not in self._builder.calls:
-            name = item.get("name")
-            name = name if isinstance(name, str) and name else kind.removesuffix("_call")
-            turn.action(name, _arguments(item), call_id)
+            turn.action(called(item, kind), _arguments(item), call_id)
         self._answer(turn, item, approved or call_id)
 
     def _answer(self, turn: Turn, item: dict[str, Any], call_id: str | None) -> None:
@@ -163,7 +162,7 @@ class ItemWriter:
             self._agent = name
 
     def _other(self, item: dict[str, Any], kind: str) -> None:
-        if kind == "compaction":
+        if kind in _COMPACTIONS:
             self._builder.gap("encrypted", "a compacted context that only the provider can read")
         elif kind == "item_reference":
             if item.get("id") not in self._seen:
@@ -171,11 +170,43 @@ class ItemWriter:
                 self._builder.gap("missing", reason, line=self._line)
         elif kind == "mcp_list_tools":
             self._builder.metadata.setdefault(kind, []).append(item)
-        else:
+        elif kind == "agent_message":
+            self._handed(item)
+        elif kind != "compaction_trigger":
             turn = self._generation(item)
-            turn.text(canonical(item))
+            turn.text(canonical(without_ciphers(item)))
             reason = f"an item of unknown type {kind!r}; kept as it is"
             self._builder.gap("replaced", reason, line=self._line, where=turn.id)
+
+    def _handed(self, item: dict[str, Any]) -> None:
+        """What another agent sent."""
+        self._open = None
+        author = item.get("author")
+        sender = author if isinstance(author, str) and author else "agent"
+        turn = self._builder.turn(f"agent {sender}", item.get("id"))
+        texts, sealed = message_of(item.get("content"))
+        for text in texts:
+            turn.observation(text)
+        if sealed:
+            self._builder.gap("encrypted", SEALED, line=self._line, where=turn.id, count=sealed)
+
+
+SEALED = "a message of another agent that only the provider can read"
+
+
+def message_of(content: Any) -> tuple[list[str], int]:
+    """What one agent says to another: the texts, and how many parts are ciphertext."""
+    parts = content if isinstance(content, list) else [content]
+    sealed = [p for p in parts if isinstance(p, dict) and p.get("type") == "encrypted_content"]
+    texts = (text_of(part)[0] for part in parts if part not in sealed)
+    return [text for text in texts if text], len(sealed)
+
+
+def called(item: dict[str, Any], kind: str) -> str:
+    """The tool's name with its namespace (`crm.lookup`), else what kind of call it is."""
+    name, space = item.get("name"), item.get("namespace")
+    name = name if isinstance(name, str) and name else kind.removesuffix("_call")
+    return f"{space}.{name}" if isinstance(space, str) and space else name
 
 
 def _arguments(item: dict[str, Any]) -> Any:

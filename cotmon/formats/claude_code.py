@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from cotmon.formats._builder import Builder, Turn
 from cotmon.formats._claude_code_tree import Event, SubAgent, SubAgents, branches, in_order
+from cotmon.formats._claude_code_words import cut, is_notice, queued, words_of
 from cotmon.formats._content import text_of
 from cotmon.formats._decoding import canonical
 from cotmon.formats._file import LogFile
@@ -23,17 +23,11 @@ _META = frozenset({
     "started", "saved_hook_context",
 })  # fmt: skip
 """Kinds of lines that hold no message: passed over. `stream_event` repeats messages in bits."""
+_TYPICAL = frozenset({
+    "summary", "file-history-snapshot", "queue-operation", "progress", "system", "attachment",
+})  # fmt: skip
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _KEPT = ("version", "cwd", "gitBranch", "slug", "entrypoint")
-_NOTICE = re.compile(
-    r"\s*(?:<(?:local-command-(?:stdout|stderr|caveat)|bash-(?:stdout|stderr)|task-notification"
-    r"|user-prompt-submit-hook|session-start-hook|post-tool-use-hook|ide_\w+)\b"
-    r"|Caveat: The messages below were generated|\[Request interrupted by user"
-    r"|(?:\w+ )?hook (?:feedback|additional context|success|blocking error)\b)",
-    re.IGNORECASE,
-)
-"""How text that the client put under the user's role begins."""
-_REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
 
 
 class _Format:
@@ -78,7 +72,7 @@ def _strength(value: Any) -> int:
         return 3 if own or stream else 2
     if kind == "system" and value.get("subtype") == "init" and "session_id" in keys:
         return 3
-    typical = kind in ("summary", "file-history-snapshot", "queue-operation", "progress", "system")
+    typical = kind in _TYPICAL
     return 2 if typical and keys & {"leafUuid", "snapshot", "operation", "sessionId"} else 0
 
 
@@ -140,6 +134,9 @@ def _sessions(file: LogFile) -> list[_Session]:
     for session in sessions:
         if spoken and not session.spoken:
             spoken[0].gaps.extend(session.gaps)
+            if count := sum(event.kind not in _META for event in session.events):
+                reason = f"lines of session {session.name!r}, which holds no message"
+                spoken[0].gaps.append(Gap(kind="dropped", reason=reason, count=count))
     return spoken
 
 
@@ -218,6 +215,7 @@ class _Writer:
         self._events = events
         self._agents = SubAgents(events)
         self._branches = branches(events)
+        self._waiting = queued(events)
         self._blocks: set[tuple[str, str]] = set()
         self._passed: Counter[str] = Counter()
 
@@ -228,6 +226,10 @@ class _Writer:
                 self._message(event)
             elif event.kind == "attachment":
                 self._attachment(event)
+            elif event.line in self._waiting and event.kind == "queue-operation":
+                self._queued(self._turn(event, None), self._waiting[event.line], None, None)
+            elif event.data.get("subtype") == "local_command":
+                self._turn(event, None, "system").observation(text_of(event.data.get("content"))[0])
             elif event.message is None and event.kind not in _META | {"user", "assistant"}:
                 self._passed[event.kind] += 1
         for kind, count in sorted(self._passed.items()):
@@ -305,12 +307,14 @@ class _Writer:
             self._as(turn, "tool").observation(text)
         elif event.data.get("isCompactSummary") is True:
             self._as(turn, "compaction").observation(text)
-        elif event.data.get("isMeta") is True or _NOTICE.match(text):
+        elif event.data.get("isMeta") is True or is_notice(
+            text, event.data.get("origin") if agent is None else None
+        ):
             self._as(turn, "system").observation(text)
         else:
             asker = self._as(turn, "agent" if agent else "user")
             asker.to = agent.module if agent else None
-            for piece, added in _cut(text):
+            for piece, added in cut(text):
                 if added:
                     self._as(turn, "system").observation(piece)
                 else:
@@ -321,14 +325,29 @@ class _Writer:
         return self._to.turn(module, turn.id, parent=turn.parent, branch=turn.branch, go_on=True)
 
     def _attachment(self, event: Event) -> None:
-        """A prompt that was queued while the agent worked; other attachments are the client's."""
+        """A prompt that was queued while the agent worked, or words the client put before it."""
         held = object_of(event.data.get("attachment"))
-        prompt = held.get("prompt")
-        if held.get("type") == "queued_command" and prompt:
-            turn = self._turn(event, None, "user")
-            turn.brief(text_of(prompt)[0])
-        else:
+        agent = self._agents.of(event) if event.is_side else None
+        turn = self._turn(event, agent)
+        if held.get("type") == "queued_command" and held.get("prompt"):
+            text, pictures = text_of(held["prompt"])
+            mode = held.get("commandMode")
+            self._queued(turn, text, held.get("origin") or {"kind": mode}, agent)
+            if pictures:
+                reason = "an image in a queued prompt"
+                self._to.gap("dropped", reason, where=turn.id, count=len(pictures))
+            return
+        words = words_of(held)
+        for text in words:
+            self._as(turn, "system").observation(text)
+        if not words:
             self._passed[f"attachment {held.get('type', '')}".strip()] += 1
+
+    def _queued(self, turn: Turn, text: str, origin: Any, agent: SubAgent | None) -> None:
+        if is_notice(text, origin):
+            self._as(turn, "system").observation(text)
+        else:
+            self._as(turn, "agent" if agent else "user").brief(text)
 
 
 def _think(turn: Turn, block: dict[str, Any]) -> None:
@@ -345,18 +364,6 @@ def _is_notice_of_client(event: Event) -> bool:
     """Errors of the API that the client files under the assistant's role."""
     synthetic = (event.message or {}).get("model") == "<synthetic>"
     return synthetic or event.data.get("isApiErrorMessage") is True
-
-
-def _cut(text: str) -> Iterator[tuple[str, bool]]:
-    """Slices of a user's text, and whether the client added them as a reminder."""
-    at = 0
-    for found in _REMINDER.finditer(text):
-        if text[at : found.start()].strip():
-            yield text[at : found.start()], False
-        yield found.group(), True
-        at = found.end()
-    if text[at:].strip():
-        yield text[at:], False
 
 
 FORMAT = _Format()

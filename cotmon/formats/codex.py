@@ -6,13 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from cotmon.formats._builder import Builder, Turn
-from cotmon.formats._codex_records import Record, records, strength
+from cotmon.formats._codex_content import (
+    ASKED,
+    GIVEN,
+    Output,
+    of_result,
+    output_of,
+    texts_of,
+)
+from cotmon.formats._codex_records import Record, module_of, records, strength
 from cotmon.formats._decoding import canonical
 from cotmon.formats._file import LogFile
-from cotmon.formats._shapes import object_of, string_of
+from cotmon.formats._responses_items import SEALED, called, message_of
+from cotmon.formats._shapes import object_of, objects_in, string_of
 from cotmon.records import Gap, Provenance, Refusal, Source, Transcript
 
 NAME = "codex"
@@ -35,6 +42,7 @@ _QUIET = frozenset({
     "item.updated", "entered_review_mode", "patch_apply_updated",
 })  # fmt: skip
 """Events without a text of their own: counts, limits, and bits of what comes whole later."""
+_KEPT = ("timestamp", "cwd", "originator", "cli_version", "source", "git", "parent_thread_id")
 
 
 class _Format:
@@ -48,7 +56,7 @@ class _Format:
         found = list(records(file))
         source = Source(file=file.name, format=NAME)
         builder = Builder(file.stem, source)
-        writer = _Writer(builder, _module(found), rolled_back(found))
+        writer = _Writer(builder, module_of(found), rolled_back(found))
         for item in found:
             if isinstance(item, Gap):
                 builder.note(item)
@@ -56,17 +64,6 @@ class _Format:
                 writer.write(item)
         writer.close()
         yield builder.finish()
-
-
-def _module(found: list[Record | Gap]) -> str:
-    """`agent`, or `sub-agent …` where the session was started by another one."""
-    for item in found:
-        if isinstance(item, Record) and item.kind == "meta":
-            started = object_of(item.data.get("source")).get("subagent")
-            role = object_of(object_of(started).get("thread_spawn")).get("agent_role")
-            if started is not None:
-                return f"sub-agent {string_of(role) or string_of(started) or ''}".strip()
-    return "agent"
 
 
 def rolled_back(found: list[Record | Gap]) -> dict[int, str]:
@@ -99,7 +96,7 @@ def rolled_back(found: list[Record | Gap]) -> dict[int, str]:
 def _is_prompt(item: dict[str, Any]) -> bool:
     if item.get("type") != "message" or item.get("role") != "user":
         return False
-    texts = _texts(item.get("content"))[0]
+    texts = texts_of(item.get("content"))[0]
     return any(not text.lstrip().startswith((*_CONTEXT, *_GIVEN_BACK)) for text in texts)
 
 
@@ -130,6 +127,7 @@ class _Writer:
         self._told = _Told()
         self._briefs: set[str] = set()
         self._answered: set[str] = set()
+        self._sealed: set[str] = set()
         self._wrapped = 0
         self._passed: Counter[str] = Counter()
         self._branch: str | None = None
@@ -147,7 +145,7 @@ class _Writer:
         elif record.kind == "event":
             self._event(record.data)
         else:
-            self._turn("compaction").observation(str(record.data.get("message") or ""))
+            self._compacted(record.data)
 
     def close(self) -> None:
         """Says what was passed over."""
@@ -166,8 +164,10 @@ class _Writer:
         own = next(filter(None, ids), None)
         if own is not None and not self._named:
             self._to.id, self._named = own, True
-            kept = ("timestamp", "cwd", "originator", "cli_version", "source", "git")
-            self._to.metadata.update({k: data[k] for k in kept if data.get(k) is not None})
+            self._to.metadata.update({k: data[k] for k in _KEPT if data.get(k) is not None})
+            if base := object_of(data.get("history_base")):
+                reason = f"what came before stands in the rollout of {base.get('thread_id')!r}"
+                self._to.gap("missing", reason)
         for key in ("base_instructions", "instructions"):
             self._system(data.get(key))
         if isinstance(data.get("prompt"), str):
@@ -196,18 +196,44 @@ class _Writer:
         elif kind == "reasoning":
             self._reasoning(data)
         elif kind.endswith("_output"):
-            self._output(call, data.get("output", data.get("tools")))
+            tools = data.get("tools")
+            self._output(call, data.get("output", canonical(tools) if tools else None))
         elif kind.endswith("_call"):
-            asked = next((data[k] for k in ("arguments", "input", "action") if k in data), {})
-            self._call(str(data.get("name") or kind.removesuffix("_call")), asked, call)
-        elif kind.startswith("compaction"):
-            self._turn("compaction").hidden("encrypted", "a summary of the earlier session")
-        elif kind != "ghost_snapshot":
+            asked = ("arguments", "input", "action", "revised_prompt")
+            self._call(called(data, kind), next((data[k] for k in asked if k in data), {}), call)
+            if kind == "image_generation_call" and data.get("result"):
+                self._to.gap("dropped", "an image that was generated")
+        elif kind == "agent_message":
+            self._handed(data)
+        elif kind in ("compaction", "compaction_summary", "context_compaction"):
+            sealed = str(data.get("encrypted_content") or "")
+            if sealed not in self._sealed:
+                self._turn("compaction").hidden("encrypted", "a summary of the earlier session")
+            self._sealed.add(sealed or f"line {len(self._sealed)}")
+        elif kind not in ("ghost_snapshot", "compaction_trigger"):
             self._passed[f"item {kind}"] += 1
+
+    def _compacted(self, data: dict[str, Any]) -> None:
+        """The summary; what it keeps of the history repeats it, but for one that is sealed."""
+        self._turn("compaction").observation(str(data.get("message") or ""))
+        for kept in objects_in(data.get("replacement_history")):
+            if str(kept.get("type", "")).startswith(("compaction", "context_compaction")):
+                self._item(kept)
+
+    def _handed(self, data: dict[str, Any]) -> None:
+        """What another agent of the session sent: its task, or its answer."""
+        texts, sealed = message_of(data.get("content"))
+        sender = str(data.get("author") or "")
+        turn = self._turn(f"agent {sender}".strip())
+        turn.to = string_of(data.get("recipient"))
+        for text in texts:
+            turn.observation(text)
+        if sealed:
+            self._to.gap("encrypted", SEALED, where=turn.id, count=sealed)
 
     def _message(self, data: dict[str, Any]) -> None:
         role = data.get("role")
-        texts, dropped = _texts(data.get("content"))
+        texts, dropped = texts_of(data.get("content"))
         if role == "assistant":
             self._say("item", texts)
         elif role == "user":
@@ -241,7 +267,7 @@ class _Writer:
     def _reasoning(self, data: dict[str, Any]) -> None:
         """Summary and, where the provider gives it, the reasoning itself; or only ciphertext."""
         turn: Turn | None = None
-        raw, summary = _texts(data.get("content"))[0], _texts(data.get("summary"))[0]
+        raw, summary = texts_of(data.get("content"))[0], texts_of(data.get("summary"))[0]
         for text in raw:
             turn = self._think("item", "raw", text, turn)
         for text in summary:
@@ -263,35 +289,28 @@ class _Writer:
         self._told.note(side, key, turn)
         return turn
 
-    def _call(self, name: str, asked: Any, call: str | None) -> None:
-        if call is None or call not in self._to.calls:
-            self._turn().action(name, asked, call)
+    def _call(self, name: str, asked: Any, call: str | None, side: str = "item") -> None:
+        """A call, once: by its id, else (searches of the provider have none) by what it asks."""
+        if call is not None and call in self._to.calls:
+            return
+        key = f"called {name} {_search(asked)}" if name == "web_search" else None
+        if key is not None and self._told.repeats(side, key) is not None:
+            return
+        turn = self._turn()
+        turn.action(name, asked, call)
+        if key is not None:
+            self._told.note(side, key, turn)
 
     def _output(self, call: str | None, output: Any) -> None:
         if call is not None and call in self._answered:
             return
         if call is not None:
             self._answered.add(call)
-        text, dropped = self._unwrapped(output)
-        self._turn(self._to.tool_of(call)).observation(text, answers=call)
-        if dropped:
-            self._to.gap("dropped", "an image in a tool's output", count=dropped)
-
-    def _unwrapped(self, output: Any) -> tuple[str, int]:
-        """The output itself, out of JSON text or an object that also holds an exit code."""
-        if isinstance(output, str) and output.startswith('{"output":'):
-            try:
-                output = msgspec.json.decode(output)
-            except msgspec.DecodeError:
-                return output, 0
-        if isinstance(output, dict):
-            inner = next((output[k] for k in ("output", "content") if output.get(k)), None)
-            if isinstance(inner, str):
-                self._wrapped += 1
-                return inner, 0
-            output = inner if isinstance(inner, list) else canonical(output)
-        texts, dropped = _texts(output)
-        return "\n".join(texts), dropped
+        found: Output = output_of(output)
+        self._wrapped += found.wrapped
+        self._turn(self._to.tool_of(call)).observation(found.text, answers=call)
+        if found.dropped:
+            self._to.gap("dropped", "an image in a tool's output", count=found.dropped)
 
     def _event(self, data: dict[str, Any]) -> None:
         kind = str(data.get("type", ""))
@@ -318,18 +337,20 @@ class _Writer:
     def _began(self, tool: str, data: dict[str, Any]) -> None:
         """A call as the client saw it; the item with the same id is the same call."""
         call = string_of(data.get("call_id"))
-        asked = next((data[k] for k in _ASKED if k in data), {})
+        asked = next((data[k] for k in ASKED if k in data), {})
         name = "shell" if tool == "exec_command" else tool
         if isinstance(asked, dict) and "tool" in asked:
             name, asked = str(asked["tool"]), asked.get("arguments") or {}
-        self._call(name, asked, call)
+        if tool == "web_search" and not asked and not data.get("action"):
+            return  # it has begun and does not say with what: the end does
+        self._call(name, data.get("action") or asked, call, "event")
 
     def _ended(self, tool: str, data: dict[str, Any]) -> None:
         self._began(tool, data)
         call = string_of(data.get("call_id"))
-        output = next((data[k] for k in _GIVEN if data.get(k)), None)
+        output = next((data[k] for k in GIVEN if data.get(k)), None)
         if output is not None:
-            self._output(call, _of_result(output))
+            self._output(call, of_result(output))
 
     def _stream_item(self, item: dict[str, Any], done: bool) -> None:
         """An item of `codex exec --json`: told when it starts and again when it ends."""
@@ -344,38 +365,17 @@ class _Writer:
         elif kind not in ("reasoning", "agent_message", "assistant_message", "error"):
             call = string_of(item.get("id"))
             name = "shell" if kind == "command_execution" else str(item.get("tool") or kind)
-            self._call(name, next((item[k] for k in _ASKED if k in item), {}), call)
-            output = next((item[k] for k in _GIVEN if item.get(k)), None)
+            self._call(name, next((item[k] for k in ASKED if k in item), {}), call)
+            output = next((item[k] for k in GIVEN if item.get(k)), None)
             if done and output is not None:
-                self._output(call, _of_result(output))
+                self._output(call, of_result(output))
 
 
-_TEXT_KEYS = ("text", "refusal")
-_ASKED = ("command", "arguments", "invocation", "changes", "query", "prompt", "items", "path")
-_GIVEN = (
-    "aggregated_output", "formatted_output", "stdout", "result", "content_items", "error", "stderr",
-)  # fmt: skip
-
-
-def _of_result(output: Any) -> Any:
-    """What a tool server answered, out of the result types of the client's language."""
-    if isinstance(output, dict):
-        output = next((output[k] for k in ("Ok", "Err") if k in output), output)
-    return output
-
-
-def _texts(content: Any) -> tuple[list[str], int]:
-    """The texts of a content, a part each, and how many parts are no text."""
-    texts: list[str] = []
-    dropped = 0
-    for part in content if isinstance(content, list) else [content]:
-        if isinstance(part, dict):
-            text = next((part[k] for k in _TEXT_KEYS if isinstance(part.get(k), str)), None)
-            dropped += text is None
-            texts.extend([text] if text else [])
-        elif part not in (None, ""):
-            texts.append(part if isinstance(part, str) else canonical(part))
-    return texts, dropped
+def _search(asked: Any) -> str:
+    """What a search asks for: the query or the address, however it is told."""
+    found = object_of(asked)
+    told = (found.get(k) for k in ("url", "query", "pattern"))
+    return next((t for t in told if isinstance(t, str)), None) or canonical(asked)
 
 
 FORMAT = _Format()

@@ -57,13 +57,43 @@ class _Format:
         builder.metadata.update({k: v for k, v in info.items() if k not in builder.labels})
         if data.get("environment") is not None:
             builder.metadata["environment"] = data["environment"]
-        _Writer(builder).write(objects_in(data.get("history")), objects_in(data.get("trajectory")))
+        for attempt, branch in _attempts(data):
+            writer = _Writer(builder, branch)
+            writer.write(objects_in(attempt.get("history")), objects_in(attempt.get("trajectory")))
+        endings = [object_of(a.get("info")) for a in objects_in(data.get("attempts"))]
+        if endings:
+            builder.labels["attempts"] = [{k: e.get(k) for k in _LABELS if k in e} for e in endings]
         return builder.finish()
+
+
+def _attempts(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str | None]]:
+    """What is to be written, in order, and its branch.
+
+    An agent that tries again keeps all its attempts and repeats the chosen one beside them;
+    while it runs, the latest one is the main line.
+    """
+    attempts = objects_in(data.get("attempts"))
+    chosen = object_of(data.get("info")).get("best_attempt_idx")
+    if "trajectory" in data or "history" in data:
+        same = (k for k, a in enumerate(attempts) if a.get("trajectory") == data.get("trajectory"))
+        main = chosen if isinstance(chosen, int) else next(same, -1)
+    else:
+        main = len(attempts) - 1
+    if not 0 <= main < len(attempts):
+        attempts.append(data)
+        main = len(attempts) - 1
+    for k, attempt in enumerate(attempts):
+        yield attempt, None if k == main else f"attempt {k + 1}"
 
 
 def _strength(value: Any) -> int:
     if not isinstance(value, dict):
         return 0
+    if "trajectory" not in value and "history" not in value:
+        tried = objects_in(value.get("attempts"))[:2]
+        return max(
+            (_strength(attempt) for attempt in tried if "attempts" not in attempt), default=0
+        )
     steps = objects_in(value.get("trajectory"))[:5]
     if any({"action", "observation"} <= step.keys() for step in steps):
         return 3
@@ -85,8 +115,10 @@ class _Writer:
     thinking; one that no step repeats is written where it stands.
     """
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, branch: str | None = None) -> None:
         self._to = builder
+        self._branch = branch
+        self._sampled = 0
         self._calls: list[str] = []
         self._seen = ""
         self._begun = False
@@ -110,6 +142,14 @@ class _Writer:
         if self._demos:
             reason = "demonstrations put before the task; they are not this agent's"
             self._to.gap("dropped", reason, where="history", count=self._demos)
+        if self._sampled:
+            reason = (
+                "further outputs that were sampled for a step and not taken stand in extra_info"
+            )
+            self._to.gap("dropped", reason, where="trajectory", count=self._sampled)
+
+    def _turn(self, module: str) -> Turn:
+        return self._to.turn(module, branch=self._branch)
 
     def _entries(self, history: list[dict[str, Any]], start: int, end: int) -> int:
         for entry in history[start:end]:
@@ -124,17 +164,18 @@ class _Writer:
         elif role == "assistant":
             self._step({**entry, "response": text}, entry)
         elif role == "system":
-            self._to.turn("system").brief(text)
+            self._turn("system").brief(text)
         elif self._begun or role == "tool":
             if not self._seen or self._seen not in text:
                 self._observe(text, entry)
         else:
-            self._to.turn("user").brief(text)
+            self._turn("user").brief(text)
 
     def _step(self, step: dict[str, Any], entry: dict[str, Any]) -> None:
         self._begun = True
+        self._sampled += bool(step.get("extra_info"))
         agent = str(entry.get("agent") or "")
-        turn = self._to.turn("agent" if agent in _MAIN else f"sub-agent {agent}")
+        turn = self._turn("agent" if agent in _MAIN else f"sub-agent {agent}")
         for block in objects_in(step.get("thinking_blocks") or entry.get("thinking_blocks")):
             _think(turn, block)
         thought, action = self._thought(step, entry), _string(step.get("action"))
@@ -171,7 +212,7 @@ class _Writer:
         ids = entry.get("tool_call_ids")
         known = [i for i in ids if i in self._calls] if isinstance(ids, list) else []
         call = next(iter([*known, *self._calls]), None)
-        self._to.turn(self._to.tool_of(call)).observation(text, answers=call)
+        self._turn(self._to.tool_of(call)).observation(text, answers=call)
 
 
 class _Turns:

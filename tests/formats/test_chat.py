@@ -344,6 +344,7 @@ def test_spoken_answers_are_text_and_unread_extras_are_counted(tmp_path):
     path = tmp_path / "log.json"
     path.write_text(json.dumps({"messages": [{"role": "user", "content": "count"}, answer]}))
     (found,) = list(read(path, Options(format="openai_chat")))
+    assert not isinstance(found, Refusal)
     assert [m.text for m in found.messages] == ["count", "it is four"]
     (gap,) = found.coverage
     assert "provider_specific_fields.compaction_blocks" in gap.reason

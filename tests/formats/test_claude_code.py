@@ -237,7 +237,7 @@ def test_the_sdks_stream_is_read_and_a_file_without_messages_refused(tmp_path: P
 
 
 def _attached(uuid: str, parent: str, **held: object) -> dict[str, Any]:
-    line = {"type": "attachment", "uuid": uuid, "parentUuid": parent, "sessionId": "s"}
+    line = {"type": "attachment", "uuid": uuid, "parentUuid": parent}
     return {**line, "attachment": held}
 
 

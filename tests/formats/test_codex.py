@@ -185,10 +185,6 @@ def test_older_rollouts_and_the_exec_stream_are_read(tmp_path: Path) -> None:
     assert [m.channel for m in _read(document).messages] == ["brief", "reasoning", "action"]
 
 
-def _event(kind: str, **payload: Any) -> dict[str, Any]:
-    return {"timestamp": "t", "type": "event_msg", "payload": {"type": kind, **payload}}
-
-
 def test_agents_of_one_session_hear_each_other(tmp_path: Path) -> None:
     spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "agent_nickname": "wren"}}}
     meta = {"id": "w", "source": spawned, "history_base": {"thread_id": "p"}}
