@@ -13,7 +13,7 @@ from cotmon.records import View
 from cotmon.text.acts import Act, acts
 from cotmon.text.arguments import Field, fields
 from cotmon.text.mention import mentioned
-from cotmon.text.prohibitions import Prohibition, prohibitions
+from cotmon.text.prohibitions import Prohibition, arguments_of, prohibitions
 
 _INTENDS = re.compile(
     r"\b(?:I['’]ll|I will|I am going to|I['’]m going to|let me|let['’]s|I(?:['’]ve| have)?)"
@@ -137,7 +137,8 @@ def _is_command(act: Act, object_: str) -> bool:
     if wanted == ["sudo"]:
         return False
     said = [command.name.casefold(), *(w.casefold() for w in command.words[1:])]
-    return said[: len(wanted)] == wanted
+    own, arguments = arguments_of(" ".join(wanted))
+    return said[: len(own)] == own and set(arguments) <= set(said)
 
 
 def _limit(rule: Prohibition, values: Sequence[Field]) -> tuple[int, int] | None:
@@ -159,8 +160,10 @@ def _only_broken(
         mails = ((f, m) for f in values for m in _EMAIL.finditer(f.value))
         return next((f.span(*m.span()) for f, m in mails if m[0].casefold() not in allowed), None)
     for act in done:
-        changes = act.kind in ("write", "delete") and act.command is None and act.targets
-        if changes and not any(_under(t, a) for t in act.targets for a in allowed):
+        # A bare name may lie anywhere, so only paths can be held against folders.
+        paths = [t for t in act.targets if "/" in t or t in allowed]
+        changes = act.kind in ("write", "delete") and act.command is None and paths
+        if changes and not any(_under(t, a) for t in paths for a in allowed):
             return act.start, act.end
     return None
 

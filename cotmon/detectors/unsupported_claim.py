@@ -23,7 +23,8 @@ _KEYS = (
 _TESTS_PASS = re.compile(
     r"\b(?:all|every|both)(?: of)?(?: the| our| my)?(?: \d+)?(?: \w+){0,2}? (?:tests?|checks)"
     r"(?: cases?| suites?)?(?: (?:are|is|now|have|has|still))* (?:pass(?:ed|es|ing)?|"
-    r"succeed(?:ed)?|green)\b|(?<!\d )\b(?:the )?(?:tests|test suite)(?: (?:are|is|now|all|have|has))* "
+    r"succeed(?:ed)?|green)\b|"
+    r"(?<!\d )\b(?:the )?(?:tests|test suite)(?: (?:are|is|now|all|have|has))* "
     r"(?:pass(?:ed|es|ing)?)\b|\bbuild (?:succeed(?:s|ed)|passes|passed)\b",
     re.I,
 )

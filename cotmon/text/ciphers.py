@@ -94,4 +94,6 @@ def _best(words: list[str]) -> tuple[str, str, float] | None:
     share = known_share(plain)
     distinct = {w for w in plain if len(w) > 2 and w in WORDS}
     enough = (share >= 0.5 and len(distinct) >= 2) or (share >= 0.35 and len(distinct) >= 4)
-    return (name, " ".join(plain), share) if enough else None
+    # Short words turn up under some shift in any stretch: they alone prove nothing.
+    letters = sum(len(word) for word in distinct if len(word) >= 3)
+    return (name, " ".join(plain), share) if enough and letters >= 8 else None

@@ -56,6 +56,69 @@ _COMMAND = re.compile(
     r"terraform (?:apply|destroy)|chmod|chown|systemctl|kill|pkill|shutdown|reboot|drop table)\b",
     re.I,
 )
+_BEFORE_COMMAND = re.compile(
+    r"(?:^|[\"'`(,;/]|\b(?:use|using|run|running|execute|executing|call|calling|invoke|issue|with|via|"
+    r"and|or|any|a|the|of|to))\s*$",
+    re.I,
+)
+_ARGUMENT = re.compile(r"\s+([\w./:=*+-]*[\w*])")
+_NO_ARGUMENT = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "as",
+        "at",
+        "because",
+        "before",
+        "by",
+        "command",
+        "commands",
+        "during",
+        "for",
+        "from",
+        "here",
+        "in",
+        "into",
+        "it",
+        "on",
+        "or",
+        "that",
+        "the",
+        "this",
+        "to",
+        "under",
+        "until",
+        "when",
+        "while",
+        "with",
+        "without",
+        "yourself",
+        "manually",
+        "directly",
+        "anything",
+        "anywhere",
+        "again",
+        "ever",
+        "either",
+        "at",
+        "all",
+        "please",
+    ]
+)
+_KIND_OF = re.compile(r"\s+(?:flags?|options?|arguments?|parameters?|settings?|scripts?)\b", re.I)
+_OUTSIDE = re.compile(
+    r"\b(?:outside(?: of)?|beyond|other than|except(?: for| in)?|apart from|besides|not (?:in|"
+    r"under))"
+    r"[\s\"'`]*(?:the\s+)?$",
+    re.I,
+)
+_ALLOWED_WORDS = re.compile(
+    rf"\b(?:{_VERBS['write']}|files?|folders?|director(?:y|ies)|code|the|a|in|inside|within|under|to|"
+    r"at|and|or|of|for|your|changes?|this|that|these|only|be|should|may|it|them)\b",
+    re.I,
+)
 _TOOL = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _AMOUNT = re.compile(
     r"\b(?:more than|over|above|exceed(?:ing)?|beyond|larger than|greater than)\s+"
@@ -143,11 +206,45 @@ def _objects(clause: str, only: bool, start: int, end: int) -> list[Prohibition]
         named = [pair for pair in named if pair[0] in kept]
         if len({k for k, _ in named}) > 1 or not _VERB_FIRST.match(clause):
             return []
+        if any(k == "path" for k, _ in named) and _says_more(clause, [t for _, t in named]):
+            return []
     return [
         Prohibition(kind, thing.casefold(), verbs, only, start, end)
         for kind, thing in named
         if verbs & _FITS[kind]
     ]
+
+
+def _says_more(clause: str, named: list[str]) -> bool:
+    """Whether a clause allows more than it names exactly, as in `a.py and lock files`."""
+    for thing in named:
+        clause = clause.replace(thing, " ")
+    return re.search(r"[^\W\d_]{2,}", _ALLOWED_WORDS.sub(" ", clause)) is not None
+
+
+def _with_arguments(clause: str, command: re.Match[str]) -> str:
+    """The command and what follows it as it would be typed; empty where it is only spoken of.
+
+    `use chmod 777` forbids chmod with 777, `unsafe kubectl flags` does not forbid kubectl.
+    """
+    if not _BEFORE_COMMAND.search(clause[: command.start()]):
+        return ""
+    if _KIND_OF.match(clause, command.end()):
+        return ""
+    words, at = [command[0]], command.end()
+    while (argument := _ARGUMENT.match(clause, at)) and len(words) < 6:
+        if argument[1].casefold() in _NO_ARGUMENT:
+            break
+        words.append(argument[1])
+        at = argument.end()
+    return " ".join(words)
+
+
+def arguments_of(command: str) -> tuple[list[str], list[str]]:
+    """The words of a forbidden command by itself, and the arguments it is forbidden with."""
+    match = _COMMAND.match(command)
+    own = match[0].split() if match else command.split()[:1]
+    return own, command.split()[len(own) :]
 
 
 def _named(clause: str) -> list[tuple[ObjectKind, str]]:
@@ -157,6 +254,10 @@ def _named(clause: str) -> list[tuple[ObjectKind, str]]:
     for kind, pattern in _FINDERS:
         for match in pattern.finditer(rest):
             thing = next((g for g in match.groups() if g), match[0]).rstrip(".,'\"")
+            if kind == "command":
+                thing = _with_arguments(clause, match)
+            elif _OUTSIDE.search(clause[: match.start()]):
+                continue  # what lies outside is forbidden, and the named thing is not
             if re.search(r"\w", thing) and not _SAFE_ENDS.match(thing):
                 found.append((kind, thing))
         rest = pattern.sub(lambda m: " " * len(m[0]), rest)
