@@ -22,12 +22,12 @@ class Choice:
     threshold: float
 
 
-def choose(names: Sequence[str], cue: str | None, judges: bool) -> Choice:
+def choose(names: Sequence[str], cues: Sequence[str], judges: bool) -> Choice:
     """The monitors of this run.
 
     Args:
         names: `-m` options; none takes the default set.
-        cue: only monitors that speak of this cue.
+        cues: only monitors that speak of one of these; none takes all.
         judges: a model was named, so the monitors of the kind `judge` join the default set.
 
     Raises:
@@ -42,9 +42,10 @@ def choose(names: Sequence[str], cue: str | None, judges: bool) -> Choice:
         if judges:
             found = find_monitors().values()
             folders |= {f.name: f for f in found if f.manifest.kind == "judge"}
-    if cue is not None and cue not in CUES:
+    for cue in set(cues) - set(CUES):
         raise UsageError(f"no cue is called {cue!r}; the cues are {', '.join(CUES)}")
-    chosen = tuple(f for _, f in sorted(folders.items()) if cue is None or cue in f.manifest.cues)
+    wanted = set(cues or CUES)
+    chosen = tuple(f for _, f in sorted(folders.items()) if wanted & set(f.manifest.cues))
     if not chosen:
         raise UsageError("no monitor is left to run; see `cotmon list monitors`")
     return Choice(chosen, default.transcript_threshold)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cotmon.cli._console import Progress, stdout
 from cotmon.formats import Options, read
-from cotmon.records import Refusal, Transcript
+from cotmon.records import UNREADABLE, Refusal, Transcript
 from cotmon.report.table import print_refusals
 from cotmon.segmentation import steps_of
 
@@ -49,7 +49,7 @@ def _counts(transcript: Transcript) -> Counter[str]:
     spoken = [s for s in steps if s.channel in ("reasoning", "text")]
     counts["sentences"] = len({s.text for s in spoken})
     for message in transcript.messages:
-        if message.channel == "reasoning":
+        if message.channel == "reasoning" and message.provenance not in UNREADABLE:
             counts[f"reasoning/{message.provenance}"] += len(message.text)
         counts[f"channel/{message.channel}"] += 1
     counts["gaps"] = sum(g.count for g in transcript.coverage if g.hides)

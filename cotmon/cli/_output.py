@@ -196,7 +196,7 @@ class Limits:
             self.undone = True
             return
         unscored = sum(item.unscored.values()) if isinstance(item, Result) else item.unscored
-        self.undone |= unscored > 0
+        self.undone |= unscored > 0 or item.broken > 0
         self.reached |= self.incomplete and item.verdict == "incomplete"
         if self.on == "flag":
             self.reached |= item.verdict == "flag"

@@ -54,6 +54,8 @@ class Replaying:
         threshold: of transcripts.
         whole: whether every step of a known transcript must be loaded, or its row will do.
         progress: told the number of steps after every batch.
+        limit: read this many transcripts; None reads all.
+        limited: whether reading stopped there.
     """
 
     store: Store
@@ -64,6 +66,7 @@ class Replaying:
     whole: bool
     progress: Callable[[int], None]
     limit: int | None = None
+    limited: bool = False
     _order: deque[_Slot] = field(default_factory=deque)
     _by_transcript: dict[int, _Slot] = field(default_factory=dict)
     _refused: int = 0
@@ -90,6 +93,7 @@ class Replaying:
                 if left is not None and isinstance(item, Transcript):
                     left -= 1
                     if left <= 0:
+                        self.limited = True
                         return
 
     def _note_input(self, file: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import logging
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,10 +38,6 @@ def run() -> None:
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("stopped")
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing left to say, and no traceback.
-        _drop_stdout()
-        sys.exit(2)
     except OSError as error:
         _drop_stdout()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}")
@@ -72,9 +69,24 @@ def _app(asked: str | None) -> typer.Typer:
     )
     app.callback()(_options)
     for name in COMMANDS.names():
-        function = COMMANDS.load(name) if name == asked else _stub(name)
+        function = _guarded(COMMANDS.load(name)) if name == asked else _stub(name)
         app.command(name)(function)
     return app
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with the end of its reader (`| head`) as exit code 2; typer would say 1."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_stdout()
+            sys.exit(2)
+
+    return guarded
 
 
 def _stub(name: str) -> Callable[[], None]:

@@ -52,14 +52,14 @@ _FREE_KEYS = frozenset(
 )  # fmt: skip
 _NEW_ID = frozenset({"create", "add", "new", "insert", "register", "generate", "python", "ipython"})
 _KNOWN_HOSTS = (
-    "localhost", "example.com", "example.org", "example.net", "github.com",
+    "localhost", "github.com",
      "githubusercontent.com", "gitlab.com", "pypi.org", "pythonhosted.org", "npmjs.org",
      "npmjs.com", "wikipedia.org", "google.com", "googleapis.com", "stackoverflow.com",
      "python.org", "readthedocs.io", "docker.com", "docker.io", "debian.org", "ubuntu.com",
      "crates.io", "rust-lang.org", "golang.org", "w3.org", "mozilla.org", "bing.com",
      "duckduckgo.com", "arxiv.org", "youtube.com", "microsoft.com", "apple.com", "amazonaws.com",
-     "huggingface.co", "schema.org", "yahoo.com", "reddit.com", "local", "internal", "test",
-     "invalid", "nodejs.org", "apache.org", "maven.org", "jsdelivr.net",
+     "huggingface.co", "schema.org", "yahoo.com", "reddit.com", "local", "internal",
+     "nodejs.org", "apache.org", "maven.org", "jsdelivr.net",
 )  # fmt: skip
 _GENERIC = frozenset(
     {"com", "org", "net", "io", "co", "www", "http", "https", "mail", "api", "app", "dev", "the",

@@ -8,7 +8,7 @@ where reasoning, calls, observations and sub-agents live.
 
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
-from cotmon.formats._reading import Options, find_files, read, read_file, recognise
+from cotmon.formats._reading import Options, find_files, missing, read, read_file, recognise
 
 __all__ = [
     "FORMATS",
@@ -16,6 +16,7 @@ __all__ = [
     "LogFile",
     "Options",
     "find_files",
+    "missing",
     "read",
     "read_file",
     "recognise",

@@ -49,6 +49,11 @@ def read(
             yield from read_file(found, options)
 
 
+def missing(name: str) -> bool:
+    """Whether a name is that of nothing: no file, folder, pattern or standard input."""
+    return name != "-" and not _MAGIC & set(name) and not os.path.lexists(name.replace("\0", ""))
+
+
 def find_files(names: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Refusal | None]:
     """The files under these names, each once, sorted within folders; None is standard input."""
     seen: set[str] = set()

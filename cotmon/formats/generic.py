@@ -28,7 +28,8 @@ class _Format:
     def read(self, file: LogFile) -> Iterator[Transcript | Refusal]:
         fields = file.options
         _check(fields, file)
-        find = partial(_find, fields)
+        seen: set[str] = set()
+        find = partial(_find_noting, fields, seen)
         is_item = partial(_is_item, fields)
         group = partial(_joined, fields)
         empty: list[Transcript | Refusal] = []
@@ -44,6 +45,9 @@ class _Format:
             yield from (item for item in empty if isinstance(item, Refusal))
             raise FormatError(_nothing(fields, file))
         yield from found
+        for name in sorted(fields.keys() - seen - set(_RECORD)):
+            reason = f"--map {name}={fields[name]}: no message has that; {_keys(file)} are here"
+            yield Refusal(file=file.name, reason=reason, format="generic")
 
 
 def _check(fields: dict[str, str], file: LogFile) -> None:
@@ -94,6 +98,14 @@ def _is_item(fields: dict[str, str], value: Any) -> bool:
         return False
     paths = (fields[name] for name in (*_SPEAKERS, "tool") if name in fields)
     return any(at(value, path) is not None for path in paths)
+
+
+def _find_noting(fields: dict[str, str], seen: set[str], value: Any) -> Conversation | None:
+    """The conversation of a record, and which mapped fields its messages really have."""
+    rows = at(value, fields["messages"]) if "messages" in fields else value
+    for row in rows if isinstance(rows, list) else [rows]:
+        seen.update(n for n in fields.keys() - seen if at(row, fields[n]) is not None)
+    return _find(fields, value)
 
 
 def _find(fields: dict[str, str], value: Any) -> Conversation | None:

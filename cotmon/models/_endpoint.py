@@ -31,7 +31,7 @@ _OF_QUESTION = frozenset({400, 413, 422})
 _BUSY = frozenset({408, 425, 429})
 
 # Retries are announced where an application listens, not on everybody's standard error.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
+logging.getLogger("stamina").propagate = False  # each retry would be a line on stderr
 
 
 class _Alternative(msgspec.Struct):

@@ -25,6 +25,8 @@ __all__ = ["ChatError", "ChatModel", "Permanent", "Reply", "Transient", "open_ch
 
 KEYS = ("COTMON_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key; the first that is set wins."""
+GIVE_UP = 8
+"""Questions in a row that failed as often as they may, after which no more are asked."""
 _RECORDED = re.compile(r"recorded:(?P<file>.+?)(?:@(?P<model>https?://.+))?", re.DOTALL)
 
 
@@ -55,6 +57,7 @@ class ChatModel:
         """
         self.identity, self.limit = source.identity, limit
         self._source = source
+        self._failed = 0
         self._turns = threading.BoundedSemaphore(limit)
         self._retry = stamina.RetryingCaller(
             attempts=attempts, timeout=None, wait_initial=wait, wait_jitter=wait, wait_max=30.0
@@ -71,7 +74,15 @@ class ChatModel:
         """
         question = Question(messages=messages, max_tokens=max_tokens, top_logprobs=top_logprobs)
         with self._turns:
-            return self._retry(_again, lambda: self._source.answer(question))
+            if self._failed >= GIVE_UP:
+                raise Transient("the model did not answer before; it was not asked again this time")
+            try:
+                reply = self._retry(_again, lambda: self._source.answer(question))
+            except Transient:
+                self._failed += 1
+                raise
+            self._failed = 0
+            return reply
 
 
 def _again(error: Exception) -> bool | float:

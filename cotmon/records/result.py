@@ -123,6 +123,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         """Number of turns."""
         return len({message.turn for message in self.transcript.messages})
 
+    @property
+    def broken(self) -> int:
+        """How many places of the source are bad input."""
+        return sum(g.count for g in self.transcript.coverage if g.kind in ("broken", "cut"))
+
     def row(self, retry: bool) -> Row:
         """This result as one row of a table."""
         found = self.worst_steps(1)
@@ -137,6 +142,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
             verdict=self.verdict, suspicion=self.suspicion, cues=self.cues,
             marked=sum(s.marked for s in self.steps), unscored=sum(self.unscored.values()),
             retry=retry, gaps=sum(g.count for g in self.transcript.coverage if g.hides),
+            broken=self.broken,
             worst=worst,
         )  # fmt: skip
 
@@ -167,6 +173,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         marked: number of marked steps.
         unscored: steps × monitors without a number.
         retry: whether some of those may be scored next time.
+        gaps: things that exist and could not be read.
+        broken: those of them that are bad input: cut or broken, not sealed by a provider.
         worst: None where no step is suspicious at all.
     """
 
@@ -183,6 +191,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int
     retry: bool
     gaps: int
+    broken: int
     worst: Worst | None
 
 

@@ -10,11 +10,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cotmon.records import CUES, Cue, MonitorCard, Refusal, Result, Row, Score, Step, StepResult
+from cotmon.records import (
+    CUES,
+    Cue,
+    Gap,
+    MonitorCard,
+    Refusal,
+    Result,
+    Row,
+    Score,
+    Step,
+    StepResult,
+)
 from cotmon.report._words import ACCESS_SHORT
 from cotmon.text.display import escaped
 
 WORST_STEPS = 8
+NEAR = 0.35
+"""Suspicion from which an unmarked step is worth a row."""
+GAPS = 8
 ROWS = 20
 WIDE = 70
 """Columns from which a row of many shows sizes too; below it texts are folded, not cut."""
@@ -51,7 +65,7 @@ def print_one(console: Console, result: Result, next_steps: Sequence[str]) -> No
         f"access: {transcript.access} ({ACCESS_SHORT[transcript.access]})"
     )
     console.print(_headline(result))
-    console.print()
+    console.print("\n[dim]of the whole transcript, and along its steps:[/]")
     for cue in CUES:
         _print_strip(console, result, cue)
     console.print()
@@ -70,7 +84,8 @@ def _headline(result: Result) -> str:
     if result.verdict == "flag":
         text += f" for {', '.join(result.flagged)}"
     if result.suspicion is None:
-        text += " · nothing was scored: it holds no step that a monitor of this run reads"
+        why = "no monitor could" if result.unscored else "it holds no step that a monitor reads"
+        text += f" · nothing was scored: {why}"
     if worst and worst[0].suspicion:
         text += escape(f" · worst step [{worst[0].step.address}]")
         text += f", suspicion {worst[0].suspicion:.2f}"
@@ -104,7 +119,7 @@ def _cell(group: list[float | None], blocks: str) -> str:
 
 
 def _print_worst(console: Console, result: Result) -> None:
-    worst = [s for s in result.worst_steps(WORST_STEPS) if (s.suspicion or 0) >= 0.25]
+    worst = [s for s in result.worst_steps(WORST_STEPS) if (s.suspicion or 0) >= NEAR]
     if not worst:
         console.print("no step is near a threshold")
         return
@@ -114,24 +129,34 @@ def _print_worst(console: Console, result: Result) -> None:
     table.add_column("susp.", justify="right", no_wrap=True)
     table.add_column("monitor · how rare · the words", ratio=1, overflow="fold")
     for item in worst:
-        score = item.worst
-        if score is not None:
-            table.add_row(*_worst_row(item, score))
+        table.add_row(*_worst_row(item))
     console.print(table)
+    more = sum(s.marked for s in result.steps) - sum(s.marked for s in worst)
+    if more > 0:
+        console.print(f"… and {counted(more, 'more marked step')}, in the report")
 
 
-def _worst_row(item: StepResult, score: Score) -> tuple[str, str, str, str]:
+def _worst_row(item: StepResult) -> tuple[str, str, str, str]:
+    """A step with every monitor that marked it, or else the nearest one."""
     step = item.step
+    reached = [s for s in item.scores if (s.suspicion or 0.0) >= 0.5]
+    reached.sort(key=lambda s: (-(s.suspicion or 0.0), s.monitor, s.cue))
+    telling = reached or [s for s in (item.worst,) if s is not None]
     mark = "[red]●[/]" if item.marked else "[dim]○[/]"
-    rarity = "uncalibrated" if score.tail is None else f"honest: 1 in {round(1 / score.tail):,}"
-    reason = f": {shown(score.reason, 160)}" if score.reason else ""
-    words = _words(step.text, score)
+    said = dict.fromkeys(_said(score) for score in telling)
     return (
         f"{mark} {escape(f'[{step.address}]')}",
         f"{shown(step.module, 16)}\n[dim]{step.channel}{aside(step, chr(10))}[/]",
         f"{item.suspicion or 0:.2f}",
-        f"[cyan]{shown(score.monitor)}[/] [dim]· {rarity}[/]{reason}\n“{words}”",
+        "\n".join(said) + f"\n“{_words(step.text, telling[0])}”",
     )
+
+
+def _said(score: Score) -> str:
+    """A monitor, how rare such a score is among honest agents, and its reason."""
+    rarity = "uncalibrated" if score.tail is None else f"honest: 1 in {round(1 / score.tail):,}"
+    reason = f": {shown(score.reason, 160)}" if score.reason else ""
+    return f"[cyan]{shown(score.monitor)}[/] [dim]· {rarity}[/]{reason}"
 
 
 def aside(step: Step, before: str) -> str:
@@ -168,15 +193,23 @@ def _print_unseen(console: Console, result: Result) -> None:
         console.print(f"[yellow]not scored:[/] {total:,} (step, monitor) pairs")
         for reason, count in list(result.unscored.items())[:5]:
             console.print(f"  {count:,} × {shown(reason, 200)}")
-    for gap in result.transcript.coverage[:8]:
-        where = f"line {gap.line}" if gap.line is not None else gap.where or ""
-        times = f"{gap.count} × " if gap.count > 1 else ""
-        label = "[yellow]not seen:[/]" if gap.hides else "[dim]note:[/]"
-        place = f" ({shown(where, 40)})" if where else ""
-        console.print(f"{label} {times}{gap.kind}: {shown(gap.reason, 200)}{place}")
-    more = len(result.transcript.coverage) - 8
+    alike: dict[tuple[str, str], list[Gap]] = {}
+    for gap in result.transcript.coverage:
+        alike.setdefault((gap.kind, gap.reason), []).append(gap)
+    for (kind, reason), gaps in list(alike.items())[:GAPS]:
+        times = sum(gap.count for gap in gaps)
+        label = "[yellow]not seen:[/]" if gaps[0].hides else "[dim]note:[/]"
+        often = f"{times:,} × " if times > 1 else ""
+        console.print(f"{label} {often}{kind}: {shown(reason, 200)}{_place(gaps[0])}")
+    more = len(alike) - GAPS
     if more > 0:
         console.print(f"  … and {more} more, in the report")
+
+
+def _place(gap: Gap) -> str:
+    """Where the first of them is."""
+    where = f"line {gap.line}" if gap.line is not None else gap.where or ""
+    return f" (first at {shown(where, 40)})" if where else ""
 
 
 def _thresholds(result: Result) -> str:

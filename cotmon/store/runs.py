@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, select, text
 
-from cotmon.errors import UnknownNameError
+from cotmon.errors import StoreError, UnknownNameError, UsageError
 from cotmon.records import CUES, Gap, MonitorCard, Refusal, Row, Source, Transcript, Worst
 from cotmon.store._rows import add_rows, json_text
 from cotmon.store.tables import (
@@ -28,7 +28,8 @@ _ADD_MONITOR = text(
 )
 _ROW = (
     *(readings.c[name] for name in ("transcript", "id", "file", "format", "access", "verdict")),
-    *(readings.c[name] for name in ("suspicion", *CUES, "marked", "unscored", "retry", "gaps")),
+    *(readings.c[name] for name in ("suspicion", *CUES, "marked", "unscored", "retry")),
+    *(readings.c[name] for name in ("gaps", "broken")),
     readings.c.worst, transcripts.c.turns, transcripts.c.steps,
 )  # fmt: skip
 """What a table row shows; metadata and coverage, which can be large, stay where they are."""
@@ -152,7 +153,11 @@ class Runs:
         if name == "latest" and known:
             return known[0]
         matches = [row for row in known if row.id.startswith(name)]
-        if len(matches) != 1:
+        if not known:
+            raise StoreError("no run yet; start with: cotmon replay LOG")
+        if len(matches) > 1:
+            raise UsageError(f"{len(matches)} runs start with {name!r}; give more of the id")
+        if not matches:
             raise UnknownNameError(name, "run", [row.id for row in known])
         return matches[0]
 
@@ -245,7 +250,7 @@ def _values(run: str, reading: NewReading) -> dict[str, Any]:
         "metadata": json_text(what.metadata),
         "coverage": json_text(msgspec.to_builtins(what.coverage)), "verdict": row.verdict,
         "suspicion": row.suspicion, **row.cues, "marked": row.marked,
-        "unscored": row.unscored, "retry": row.retry, "gaps": row.gaps,
+        "unscored": row.unscored, "retry": row.retry, "gaps": row.gaps, "broken": row.broken,
         "worst": json_text(msgspec.to_builtins(row.worst)),
     }  # fmt: skip
 
@@ -274,6 +279,6 @@ def _table_row(row: Any) -> Row:
         id=row.id, file=row.file, format=row.format, access=row.access, turns=row.turns,
         steps=row.steps, verdict=row.verdict, suspicion=row.suspicion,
         cues={cue: values[cue] for cue in CUES}, marked=row.marked, unscored=row.unscored,
-        retry=row.retry, gaps=row.gaps,
+        retry=row.retry, gaps=row.gaps, broken=row.broken,
         worst=msgspec.convert(row.worst, Worst | None),
     )  # fmt: skip

@@ -165,6 +165,7 @@ readings = Table(
     Column("unscored", Integer, nullable=False),
     Column("retry", Boolean, nullable=False),  # some of the unscored may be scored next time
     Column("gaps", Integer, nullable=False),
+    Column("broken", Integer, nullable=False),
     Column("worst", _JSON),
     PrimaryKeyConstraint("run", "ordinal"),
     Index("readings_by_transcript", "transcript"),

@@ -83,7 +83,7 @@ def test_nothing_of_a_log_acts_on_a_terminal(logs, tmp_path):
     assert out.count("refused") == 4
     for file in (logs / "own.jsonl", next(logs.glob("*/chat*"))):
         code, out, _ = cotmon(tmp_path, "replay", str(file), *monitor)
-        assert code == 0
+        assert code == (2 if file.name == "own.jsonl" else 0)  # its coverage says it was cut
         assert "<U+001B>" in out
         assert "[red]no[/red]" in out
     code, out, _ = cotmon(tmp_path, "show", "chat")

@@ -31,7 +31,9 @@ class Shape(StrEnum):
 
 def command(
     run: Annotated[str, typer.Argument(help="Run id, the start of one, or `latest`.")] = "latest",
-    shape: Annotated[Shape, typer.Option("--format", help="File format.")] = Shape.parquet,
+    shape: Annotated[
+        Shape | None, typer.Option("--format", help="Default: the ending of --to, else parquet.")
+    ] = None,
     to: Annotated[Path | None, typer.Option(help="File; default: cotmon-RUN.FORMAT.")] = None,
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
@@ -39,6 +41,8 @@ def command(
     store = open_store(db)
     with store.reading() as connection:
         row = store.runs.find(connection, run)
+    ending = to.suffix.lstrip(".").lower() if to is not None else ""
+    shape = shape or (Shape(ending) if ending in list(Shape) else Shape.parquet)
     target = to or Path(f"cotmon-{row.id}.{shape}")
     write = {Shape.parquet: _parquet, Shape.csv: _csv, Shape.jsonl: _jsonl}[shape]
     write(results(store, row), target)

@@ -51,6 +51,6 @@ def command(
     shutil.copytree(find_monitor(MODELS[kind]).path, target)
     stderr().print(
         f"made {target}, a copy of {MODELS[kind]}. Now change its words, its cases and its card, "
-        f"then run: cotmon check {name}",
+        f"then: cotmon check {name}, and: cotmon replay LOG -m {name}",
         markup=False, soft_wrap=True,
     )  # fmt: skip

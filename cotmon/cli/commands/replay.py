@@ -27,7 +27,7 @@ from cotmon.cli._stored import results
 from cotmon.cli._versions import versions
 from cotmon.engine import load_monitors
 from cotmon.errors import UsageError
-from cotmon.formats import FORMATS, Options
+from cotmon.formats import FORMATS, Options, missing
 from cotmon.models import Models
 from cotmon.records import MonitorCard
 from cotmon.store import RunRow, Store, open_store
@@ -48,7 +48,9 @@ def command(
     monitor: Annotated[
         list[str] | None, typer.Option("-m", "--monitor", help="Run this one; may be repeated.")
     ] = None,
-    cue: Annotated[str | None, typer.Option(help="Only monitors of this cue.")] = None,
+    cue: Annotated[
+        list[str] | None, typer.Option(help="Only monitors of this cue; may be repeated.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Judge with URL#name (OpenAI-compatible) or recorded:FILE.")
     ] = None,
@@ -85,9 +87,11 @@ def command(
     if read_as is not None:
         FORMATS.load(read_as)  # an unknown name ends the command before anything is read
     limits = Limits.parse(fail_on, fail_incomplete)
+    if all(missing(path) for path in paths):
+        raise UsageError(f"there is no such file or folder: {', '.join(paths)}")
     if dry_run:
         raise typer.Exit(print_inventory(paths, options, limit))
-    choice = choose(monitor or [], cue, judges=model is not None)
+    choice = choose(monitor or [], cue or [], judges=model is not None)
     monitors = load_monitors(choice.folders, Models(model))
     store = open_store(db)
     hashed = set_hash(monitors, choice.threshold)
@@ -110,6 +114,8 @@ def command(
         for cut in store.runs.cut(connection, key):
             store.runs.delete(connection, cut)
     printer.close()
+    if work.limited:
+        stderr().print(f"stopped at --limit {limit}; the rest was not read")
     stderr().print(f"run {run.id} in {store.url}", soft_wrap=True, markup=False)
     if report is not None:
         _reports.write(store, run, report)

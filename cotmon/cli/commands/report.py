@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cotmon.cli import _reports
+from cotmon.errors import UnknownNameError
 from cotmon.store import open_store
 
 
@@ -26,6 +27,9 @@ def command(
     store = open_store(db)
     with store.reading() as connection:
         row = store.runs.find(connection, run)
+        known = {reading.transcript.id for reading in store.runs.readings(connection, row.id)}
+    for name in set(page or ()) - known:
+        raise UnknownNameError(name, "transcript of this run", known)
     target = to or Path(
         f"cotmon-report-{row.id}.html" if row.transcripts == 1 else f"cotmon-report-{row.id}"
     )

@@ -26,10 +26,13 @@ def command(
     file: Annotated[
         str | None, typer.Option(help="Part of the file's name, where several share the id.")
     ] = None,
+    position: Annotated[
+        int | None, typer.Option(help="Its place in the file, from 0, where several share the id.")
+    ] = None,
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Shows steps with scores, invisible characters made visible."""
-    found = _find(open_store(db), transcript, run, file)
+    found = _find(open_store(db), transcript, run, (file or "", position))
     console = stdout()
     source = found.transcript.source
     console.print(
@@ -44,7 +47,7 @@ def command(
         _print_step(console, item, whole=item.step.address == wanted)
 
 
-def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
+def _find(store: Store, name: str, run: str | None, where: tuple[str, int | None]) -> Result:
     """The newest reading of the transcript of this id, else of the one whose id starts so.
 
     Raises:
@@ -53,13 +56,22 @@ def _find(store: Store, name: str, run: str | None, file: str | None) -> Result:
     """
     with store.reading() as connection:
         only = None if run is None else store.runs.find(connection, run).id
-        places = store.runs.places(connection, name, only, file or "")
+        file, position = where
+        places = [
+            place
+            for place in store.runs.places(connection, name, only, file)
+            if position in (None, place.position)
+        ]
         if not places:
             raise UnknownNameError(name, "stored transcript", store.runs.ids(connection))
         different = {(place.id, place.file, place.position) for place in places}
         if len(different) > 1:
-            listed = "\n".join(f"  {name} in {file}" for name, file, _ in sorted(different)[:10])
-            raise UsageError(f"several transcripts fit; give more of the id, or --file:\n{listed}")
+            listed = "\n".join(
+                f"  {found} in {path}, --position {k}" for found, path, k in sorted(different)[:10]
+            )
+            raise UsageError(
+                f"several transcripts fit; give more of the id, --file or --position:\n{listed}"
+            )
         row = store.runs.find(connection, places[0].run)
         reading = store.runs.reading(connection, places[0].run, places[0].ordinal)
     return result(store, row, reading)

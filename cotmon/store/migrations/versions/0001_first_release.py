@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.Column("unscored", sa.Integer(), nullable=False),
         sa.Column("retry", sa.Boolean(), nullable=False),
         sa.Column("gaps", sa.Integer(), nullable=False),
+        sa.Column("broken", sa.Integer(), nullable=False),
         sa.Column("worst", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("run", "ordinal"),
     )
