@@ -19,7 +19,7 @@ monitor's own page, its card, says more and gives figures where there are any.
 - **threshold**: the score from which a step is marked, and where that number comes from. "by hand"
   is uncalibrated: nobody knows yet how often an honest agent reaches it.
 
-This page is written by `python docs/make_monitors.py`; `cotmon list monitors` prints the same of
+This page is written by `python docs/make_monitors.py`; `cotmon list monitors` lists those of
 your installation, your own monitors included.
 """
 _COLUMNS = (
