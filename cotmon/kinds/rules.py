@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 
+from cotmon import text
 from cotmon.content import MonitorFolder, convert, load_toml
 from cotmon.detectors import DETECTORS, Detector, Finding
 from cotmon.models import Models
@@ -38,16 +42,17 @@ class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class RulesKind:
-    """Runs the rules of one folder."""
+    """Runs the rules of one folder.
+
+    Attributes:
+        rules: each with its built detector.
+        identity: hash of the code behind them.
+    """
 
     version: ClassVar[str] = "1"
     remote: ClassVar[bool] = False
     rules: tuple[tuple[Rule, Detector], ...]
-
-    @property
-    def identity(self) -> str:
-        """Rules have no weights."""
-        return ""
+    identity: str
 
     @classmethod
     def load(cls, folder: MonitorFolder, models: Models) -> RulesKind:
@@ -58,9 +63,10 @@ class RulesKind:
         """
         path = folder.path / "rules.toml"
         table = convert(load_toml(path), _Rules, path)
-        return cls(
-            tuple((r, convert(r.parameters, DETECTORS.load(r.detector), path)) for r in table.rule)
+        built = tuple(
+            (r, convert(r.parameters, DETECTORS.load(r.detector), path)) for r in table.rule
         )
+        return cls(built, _code_of({type(detector).__module__ for _, detector in built}))
 
     def score(self, views: Sequence[View]) -> Sequence[Outcome]:
         """The strongest finding of any rule; its reason, and the spans of all findings."""
@@ -78,6 +84,20 @@ class RulesKind:
         found.sort(key=lambda pair: (-pair[0], pair[1].start))
         spans = tuple(Span(f.start, f.end, f.note) for _, f in found[:_SPANS])
         return scored(found[0][0], found[0][1].reason, spans)
+
+
+def _code_of(modules: Iterable[str]) -> str:
+    """Hash of the detectors' own code and of all that reads text for them.
+
+    It stands for the weights that rules do not have: a mended detector scores anew.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(modules):
+        digest.update(Path(sys.modules[module].__file__ or "").read_bytes())
+    for file in sorted(Path(text.__file__ or "").parent.iterdir()):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 KIND = RulesKind
