@@ -41,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 def content_hash(transcript: Transcript) -> str:
     """32 hex digits over all a verdict rests on: messages, how they are cut, what is hidden."""
     parts = (RULES, transcript.hidden, transcript.messages)
-    return hashlib.blake2b(_encode(parts), digest_size=16).hexdigest()
+    return hashlib.sha256(_encode(parts)).hexdigest()[:32]
 
 
 def result_of(
