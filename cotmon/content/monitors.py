@@ -43,7 +43,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         misses: one line: what it does not see.
         view: how much it sees.
         channels: where it looks; elsewhere it is skipped.
-        hindsight: whether its view may hold later steps; then it cannot run live.
         threshold: by hand.
         parameters: the kind's own settings.
     """
@@ -55,7 +54,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threshold: Threshold
     view: ViewSize = "step"
     channels: tuple[Channel, ...] = ("reasoning", "text", "action")
-    hindsight: bool = False
     parameters: dict[str, Any] = {}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cotmon.formats._file import LogFile
+from cotmon.formats._records import gap_of
 from cotmon.formats._shapes import object_of, objects_in, string_of
 from cotmon.records import Gap
 
@@ -46,11 +47,8 @@ def records(file: LogFile) -> Iterator[Record | Gap]:
             yield record(value, number)
         return
     for line in file.lines():
-        if line.error is not None and line.last:
-            reason = "the last line ends in the middle; the session may still be running"
-            yield Gap(kind="cut", reason=reason, line=line.number)
-        elif line.error is not None:
-            yield Gap(kind="broken", reason=line.error.reason, line=line.number)
+        if (gap := gap_of(line)) is not None:
+            yield gap
         else:
             yield from line.notes
             yield record(line.value, line.number)

@@ -84,6 +84,16 @@ def sample(file: LogFile, is_item: Callable[[Any], bool] = is_message) -> Iterat
             yield value
 
 
+def gap_of(line: Line) -> Gap | None:
+    """What a line that is no JSON leaves out of a log of one event a line; None if it is JSON."""
+    if line.error is None:
+        return None
+    if line.last:
+        reason = "the last line ends in the middle; the session may still be running"
+        return Gap(kind="cut", reason=reason, line=line.number)
+    return Gap(kind="broken", reason=line.error.reason, line=line.number)
+
+
 def broken_line(file: LogFile, line: Line) -> Refusal:
     """What to say of a line that is no JSON."""
     assert line.error is not None

@@ -12,6 +12,7 @@ from cotmon.formats._claude_code_words import cut, is_notice, queued, words_of
 from cotmon.formats._content import text_of
 from cotmon.formats._decoding import canonical
 from cotmon.formats._file import LogFile
+from cotmon.formats._records import gap_of
 from cotmon.formats._shapes import object_of, string_of
 from cotmon.records import Gap, Refusal, Source, Transcript
 
@@ -147,11 +148,8 @@ def _lines(file: LogFile) -> Iterator[Event | Gap]:
             yield from _event(value, number)
         return
     for line in file.lines():
-        if line.error is not None and line.last:
-            reason = "the last line ends in the middle; the session may still be running"
-            yield Gap(kind="cut", reason=reason, line=line.number)
-        elif line.error is not None:
-            yield Gap(kind="broken", reason=line.error.reason, line=line.number)
+        if (gap := gap_of(line)) is not None:
+            yield gap
         else:
             yield from line.notes
             yield from _event(line.value, line.number)

@@ -47,7 +47,8 @@ def test_second_replay_against_reading(bench, replayed, tmp_path, shape):
     else:
         log = replayed.write(bench.acting(400), chat=shape.startswith("chat"))
     monitors = bench.rules()
-    replayed.run(log, monitors)
+    assert replayed.run(log, monitors) > 0
+    assert replayed.run(log, monitors) == 0, "a second replay scores nothing"
     pairs = [
         (bench.cpu(lambda: replayed.run(log, monitors), 1), bench.cpu(lambda: list(read(log)), 1))
         for _ in range(6)

@@ -19,6 +19,7 @@ def test_rule_monitors_in_process(bench, honest, source):
     transcripts = made[source]() if source in made else honest()
     monitors = bench.rules()
     steps = scored(transcripts, monitors)
+    assert steps == sum(len(steps_of(t)) for t in transcripts) > 0
     least = 10_000 if source == "prose" else None
     spent = bench.cpu(lambda: scored(transcripts, monitors), best_of=5)
     name = f"{len(monitors)} rule monitors of the default set, in process, {source}"
@@ -33,9 +34,11 @@ def test_rule_monitors_in_process(bench, honest, source):
 @pytest.mark.parametrize("source", ["prose", "agent runs", "honest runs"])
 def test_rule_monitors_with_store(bench, replayed, honest, source):
     made = {"prose": lambda: bench.thinking(60), "agent runs": lambda: bench.acting(80)}
-    log = replayed.write(made[source]() if source in made else honest())
+    transcripts = made[source]() if source in made else honest()
+    log = replayed.write(transcripts)
     monitors = bench.rules()
     steps = replayed.run(log, monitors)
+    assert steps == sum(len(steps_of(t)) for t in transcripts) > 0
     spent = bench.cpu(lambda: replayed.run(log, monitors, new=True), best_of=4)
     least = 3_000 if source == "prose" else None
     name = f"{len(monitors)} rule monitors, read, scored and stored, {source}"
@@ -60,6 +63,8 @@ def test_concepts_against_the_bare_encoder(bench, replayed):
     transcripts = bench.thinking(5)
     log = replayed.write(transcripts)
     texts = list(dict.fromkeys(s.text for t in transcripts for s in steps_of(t)))
+
+    assert replayed.run(log, load_monitors(folders, Models()), new=True) >= len(texts) > 100
 
     def bare():
         encoder = load_encoder(threads=1)
