@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cotmon.content import find_set, members
+from cotmon.cli._choice import choose
 from cotmon.engine import content_hash, load_monitors, result_of, score
 from cotmon.formats import read
 from cotmon.models import Models
@@ -25,14 +25,14 @@ WIDTH = 104
 
 def demo_result() -> Result:
     """The demo log under the default set, as `cotmon replay` judges it; nothing is stored."""
-    chosen = find_set("default")
-    monitors = load_monitors(members(chosen), Models())
+    choice = choose([], [], judges=False)
+    monitors = load_monitors(choice.folders, Models())
     transcript = next(item for item in read(LOG) if isinstance(item, Transcript))
     batches = list(score([transcript], monitors, lambda _: {}))
     judged = batches[-1].finished[0]
     cards = [monitor.card for monitor in monitors]
-    threshold = chosen.transcript_threshold
-    return result_of(judged, cards, "demo", threshold, content_hash(transcript))
+    judging = choice.judging(monitors)
+    return result_of(judged, cards, "demo", judging, content_hash(transcript))
 
 
 def picture(result: Result) -> str:

@@ -14,12 +14,12 @@ SHOW_AFTER = 2.0
 
 def stdout() -> Console:
     """The console for results; keeps to NO_COLOR, pipes and narrow terminals."""
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)  # `:smile:` in a log is five letters
 
 
 def stderr() -> Console:
     """The console for progress and notes."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 class Progress:

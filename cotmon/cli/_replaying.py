@@ -14,6 +14,7 @@ import msgspec
 from cotmon.engine import (
     Batch,
     Judged,
+    Judging,
     Monitor,
     content_hash,
     result_of,
@@ -51,7 +52,7 @@ class Replaying:
     Attributes:
         store, run, set_hash: where its results go.
         monitors: those that score.
-        threshold: of transcripts.
+        judging: thresholds and references.
         whole: whether every step of a known transcript must be loaded, or its row will do.
         progress: told the number of steps after every batch.
         limit: read this many transcripts; None reads all.
@@ -62,7 +63,7 @@ class Replaying:
     run: str
     set_hash: str
     monitors: Sequence[Monitor]
-    threshold: float
+    judging: Judging
     whole: bool
     progress: Callable[[int], None]
     limit: int | None = None
@@ -147,7 +148,7 @@ class Replaying:
 
     def _result(self, judged: Judged, content: str) -> Result:
         cards = [m.card for m in self.monitors]
-        return result_of(judged, cards, self.run, self.threshold, content)
+        return result_of(judged, cards, self.run, self.judging, content)
 
     def _known(self, addresses: Collection[str]) -> dict[str, Outcome]:
         with self.store.reading() as connection:

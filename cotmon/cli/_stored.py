@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from cotmon.calibration import UNCALIBRATED, Calibration
 from cotmon.cli._console import Progress
-from cotmon.engine import Judged, result_of
+from cotmon.engine import Judged, Judging, result_of
 from cotmon.records import Result, RunInfo
 from cotmon.store import Reading, RunRow, Store
 
@@ -26,14 +27,23 @@ def results(store: Store, row: RunRow) -> Iterator[Result]:
     """The results of a run, in the order of reading, one at a time."""
     with store.reading() as connection:
         readings = list(store.runs.readings(connection, row.id))
+    judging = judging_of(store, row)
     with Progress("reading the run") as progress:
         for reading in readings:
-            found = result(store, row, reading)
+            found = result(store, row, reading, judging)
             progress.add(len(found.steps))
             yield found
 
 
-def result(store: Store, row: RunRow, reading: Reading) -> Result:
+def judging_of(store: Store, row: RunRow) -> Judging:
+    """How the run judged: its thresholds, and what it knew of honest agents."""
+    with store.reading() as connection:
+        body = store.runs.calibration(connection, row.id)
+    known = UNCALIBRATED if body is None else msgspec.convert(body, Calibration)
+    return Judging(row.transcript_threshold, known)
+
+
+def result(store: Store, row: RunRow, reading: Reading, judging: Judging) -> Result:
     """One stored transcript with all its scores."""
     with store.reading() as connection:
         cards = store.runs.cards(connection, row.id)
@@ -44,4 +54,4 @@ def result(store: Store, row: RunRow, reading: Reading) -> Result:
         )
     transcript = msgspec.structs.replace(reading.transcript, messages=messages)
     judged = Judged(transcript, steps, {}, outcomes)
-    return result_of(judged, cards, row.id, row.transcript_threshold, reading.content)
+    return result_of(judged, cards, row.id, judging, reading.content)

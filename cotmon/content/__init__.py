@@ -3,6 +3,7 @@
 from cotmon.content._places import PROJECT_FILE, Place, places, project_folder
 from cotmon.content._toml import convert, load_toml
 from cotmon.content.cases import Case, read_cases
+from cotmon.content.datasets import dataset_labels, dataset_logs, is_dataset
 from cotmon.content.monitors import Manifest, MonitorFolder, find_monitor, find_monitors
 from cotmon.content.sets import Budget, MonitorSet, find_set, find_sets, members
 
@@ -15,10 +16,13 @@ __all__ = [
     "MonitorSet",
     "Place",
     "convert",
+    "dataset_labels",
+    "dataset_logs",
     "find_monitor",
     "find_monitors",
     "find_set",
     "find_sets",
+    "is_dataset",
     "load_toml",
     "members",
     "places",

@@ -29,13 +29,18 @@ class Place:
 
 def places() -> list[Place]:
     """All roots, first to last: COTMON_CONTENT, project, user, shipped, other distributions."""
-    return [place for place in _candidates() if place.root.is_dir()]
+    found: dict[Path, Place] = {}
+    for place in _candidates():
+        if place.root.is_dir():
+            found.setdefault(place.root.resolve(), place)
+    return list(found.values())
 
 
 def _candidates() -> Iterator[Place]:
     if asked := os.environ.get("COTMON_CONTENT"):
         yield Place("environment", Path(asked))
-    if (project := project_folder()) is not None:
+    project = project_folder()
+    if project is not None and project.resolve() != _shipped().resolve():
         yield Place("project", project)
     yield Place("user", user_data_path("cotmon") / "content")
     yield Place("shipped", _shipped())

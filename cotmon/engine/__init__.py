@@ -1,13 +1,15 @@
 """Views to scores, whole (`score`) or a step at a time (`Session`)."""
 
 from cotmon.engine.monitor import Monitor, load_monitor, load_monitors
-from cotmon.engine.result import content_hash, result_of
+from cotmon.engine.result import AGENT, Judging, content_hash, result_of
 from cotmon.engine.score import Batch, Judged, Known, score, storable
 from cotmon.engine.session import Session, StepOutcome
 
 __all__ = [
+    "AGENT",
     "Batch",
     "Judged",
+    "Judging",
     "Known",
     "Monitor",
     "Session",

@@ -8,13 +8,18 @@ where reasoning, calls, observations and sub-agents live.
 
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
+from cotmon.formats._inspect_copy import copy_with_scores
+from cotmon.formats._inspect_scores import SCORE_PREFIX, SampleScores
 from cotmon.formats._reading import Options, find_files, missing, read, read_file, recognise
 
 __all__ = [
     "FORMATS",
+    "SCORE_PREFIX",
     "Format",
     "LogFile",
     "Options",
+    "SampleScores",
+    "copy_with_scores",
     "find_files",
     "missing",
     "read",

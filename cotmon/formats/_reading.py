@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISREG
 
-from cotmon.errors import FormatError, PluginError, UnreadFormatError
+from cotmon.content import dataset_logs, is_dataset
+from cotmon.errors import ContentError, FormatError, PluginError, UnreadFormatError
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
 from cotmon.formats._unread import name_of_unread
@@ -74,6 +75,8 @@ def _expanded(name: str) -> Iterator[Path | Refusal | None]:
         yield _not_opened(error, name)
     except ValueError as error:
         yield Refusal(file=_printable(name), reason=f"is no path: {error}")
+    except ContentError as error:
+        yield Refusal(file=_printable(name), reason=str(error))
 
 
 def _checked(path: Path) -> Path | Refusal:
@@ -105,7 +108,7 @@ def _expand(name: str) -> Iterator[Path | Refusal | None]:
     if name == "-":
         yield None
     elif path.is_dir():
-        yield from _walk(name)
+        yield from dataset_logs(path) if is_dataset(path) else _walk(name)
     elif path.exists() or path.is_symlink():
         yield path
     elif _MAGIC & set(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from cotmon.records import Cue, Score, Verdict
@@ -19,9 +20,27 @@ def suspicion(u: float, t: float) -> float:
     return 1.0 if t >= 1 else 0.5 + 0.5 * (u - t) / (1 - t)
 
 
+def tail_suspicion(tail: float, alpha: float) -> float:
+    """The same of a calibrated score: u = 1 − tail against t = 1 − α."""
+    # rounded, so that a tail of exactly α is at the threshold on every machine
+    return suspicion(round(1 - tail, 12), round(1 - alpha, 12))
+
+
+def value_at(suspicion: float, t: float) -> float:
+    """The value that has this suspicion: the inverse of `suspicion` for one threshold."""
+    if suspicion < 0.5:
+        return 2 * suspicion * t
+    return t if t >= 1 else t + (suspicion - 0.5) * 2 * (1 - t)
+
+
+def mark_value(suspicion: float, t: float) -> float:
+    """The smallest value of four decimals that has at least this suspicion."""
+    return math.ceil(value_at(suspicion, t) * 1e4 - 1e-6) / 1e4
+
+
 def is_marked(score: Score) -> bool:
-    """Whether the score reaches its threshold."""
-    return score.value is not None and score.value >= score.threshold
+    """Whether the score reaches its threshold: that is where suspicion is 0.5."""
+    return score.suspicion is not None and score.suspicion >= 0.5
 
 
 def cue_suspicions(scores: Iterable[Score], cues: Iterable[Cue]) -> dict[Cue, float | None]:
@@ -34,7 +53,7 @@ def cue_suspicions(scores: Iterable[Score], cues: Iterable[Cue]) -> dict[Cue, fl
 
 
 def transcript_suspicion(worst_step: float | None, threshold: float) -> float | None:
-    """A transcript's suspicion for a cue while its set is uncalibrated.
+    """A transcript's suspicion for a cue, as far as it rests on thresholds by hand.
 
     The statistic is the worst step's suspicion, which never falls when steps follow (a flag,
     once raised, stays), mapped by the one rule through the set's threshold by hand.

@@ -20,6 +20,7 @@ from cotmon.records.result import (
     StepResult,
     Verdict,
     Worst,
+    is_near,
 )
 from cotmon.records.step import Step, parse_address, step_of
 from cotmon.records.transcript import (
@@ -72,6 +73,7 @@ __all__ = [
     "ViewSize",
     "Worst",
     "access_of",
+    "is_near",
     "parse_address",
     "scored",
     "step_of",

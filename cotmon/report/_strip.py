@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from cotmon.records import CUES, Cue, Result, StepResult
-from cotmon.report._words import Link, link
+from cotmon.report._words import Link, height, link
 
 MOST_BARS = 400
 WIDTH = 1000.0
@@ -80,16 +80,16 @@ def _bar(cue: Cue, steps: tuple[StepResult, ...], x: float, slot: float) -> Bar:
     high = max(steps, key=lambda step: _value(step, cue))
     value = high.cues.get(cue)
     unscored = any(s.status == "unscored" and s.cue == cue for step in steps for s in step.scores)
-    height = 0.0 if value is None else max(value * HEIGHT, 2.0)
+    tall = 0.0 if value is None else max(height(value) * HEIGHT, 2.0)
     return Bar(
         link=link(high.step),
         words=_words(value, unscored),
         level=_level(value),
         unscored=unscored,
         x=f"{x:.2f}",
-        y=f"{HEIGHT - height:.2f}",
+        y=f"{HEIGHT - tall:.2f}",
         width=f"{slot * 0.84:.2f}",
-        height=f"{height:.2f}",
+        height=f"{tall:.2f}",
     )
 
 
@@ -101,7 +101,7 @@ def _value(step: StepResult, cue: Cue) -> float:
 def _level(value: float | None) -> str:
     if value is None:
         return ""
-    return "marked" if value >= 0.5 else "middle" if value >= 0.25 else "low"
+    return "marked" if value >= 0.5 else "middle" if height(value) >= 0.25 else "low"
 
 
 def _words(value: float | None, unscored: bool) -> str:

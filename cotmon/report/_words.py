@@ -81,6 +81,15 @@ def rarity(score: Score) -> str:
     return f"honest: 1 in {max(round(1 / score.tail), 1):,}"
 
 
+def height(suspicion: float) -> float:
+    """Suspicion as the height of a bar, in [0, 1]: what is ordinary stays low, 0.5 is 0.5.
+
+    Most honest steps of a calibrated monitor have a suspicion near 0.25; as such they would look
+    half way to a mark.
+    """
+    return suspicion if suspicion >= 0.5 else 0.5 * (2 * suspicion) ** 4
+
+
 def access(result: Result) -> str:
     """What could be seen, as half a sentence; says so where some reasoning is unreadable."""
     return "reasoning was visible in part" if _partly(result) else ACCESS[result.transcript.access]

@@ -87,7 +87,7 @@ def _folder(
 
 
 def _write(path: Path, template: str, content: dict) -> Path:
-    path.write_bytes(_ENVIRONMENT.get_template(template).render(content).encode())
+    path.write_bytes(ENVIRONMENT.get_template(template).render(content).encode())
     return path
 
 
@@ -121,4 +121,4 @@ def _environment() -> Environment:
     return environment
 
 
-_ENVIRONMENT = _environment()
+ENVIRONMENT = _environment()

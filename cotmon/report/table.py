@@ -21,13 +21,12 @@ from cotmon.records import (
     Score,
     Step,
     StepResult,
+    is_near,
 )
-from cotmon.report._words import ACCESS_SHORT
+from cotmon.report._words import ACCESS_SHORT, height
 from cotmon.text.display import escaped
 
 WORST_STEPS = 8
-NEAR = 0.35
-"""Suspicion from which an unmarked step is worth a row."""
 GAPS = 8
 ROWS = 20
 WIDE = 70
@@ -114,12 +113,12 @@ def _cell(group: list[float | None], blocks: str) -> str:
     if not numbers:
         return " "
     value = max(numbers)
-    block = blocks[min(len(blocks) - 1, int(value * len(blocks)))]
+    block = blocks[min(len(blocks) - 1, int(height(value) * len(blocks)))]
     return f"[bold red]{block}[/]" if value >= 0.5 else f"[dim]{block}[/]"
 
 
 def _print_worst(console: Console, result: Result) -> None:
-    worst = [s for s in result.worst_steps(WORST_STEPS) if (s.suspicion or 0) >= NEAR]
+    worst = [s for s in result.worst_steps(WORST_STEPS) if any(map(is_near, s.scores))]
     if not worst:
         console.print("no step is near a threshold")
         return
@@ -214,16 +213,17 @@ def _place(gap: Gap) -> str:
 
 def _thresholds(result: Result) -> str:
     return (
-        f"{monitor_bases(result.monitors)}; a transcript is flagged when a step's suspicion "
-        f"reaches {result.transcript_threshold:g} ({result.transcript_basis})"
+        f"{monitor_bases(result.monitors)}; a transcript is flagged when "
+        f"{shown(result.transcript_basis)}"
     )
 
 
 def monitor_bases(cards: Sequence[MonitorCard]) -> str:
     """Where the thresholds of these monitors come from, in a few words."""
     bases = Counter(card.basis for card in cards)
+    words = {"by hand": "uncalibrated (by hand)"}
     return ", ".join(
-        f"{n} monitor{'' if n == 1 else 's'} uncalibrated ({basis})"
+        f"{counted(n, 'monitor')} {words.get(basis, shown(basis))}"
         for basis, n in sorted(bases.items())
     )
 

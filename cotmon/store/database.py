@@ -15,11 +15,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cotmon.errors import StoreError
+from cotmon.store.evaluations import Evaluations
+from cotmon.store.reviews import Reviews
 from cotmon.store.runs import Runs
 from cotmon.store.scores import Scores
 from cotmon.store.transcripts import Transcripts
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The revision these tables have; see `migrations/versions`."""
 _BEGIN = "sqlite_begin"
 
@@ -29,7 +31,7 @@ class Store:
 
     Attributes:
         url: as given, without a password.
-        runs, transcripts, scores: its parts.
+        runs, transcripts, scores, reviews, evaluations: its parts.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -39,6 +41,8 @@ class Store:
         self.runs = Runs()
         self.transcripts = Transcripts()
         self.scores = Scores()
+        self.reviews = Reviews()
+        self.evaluations = Evaluations()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

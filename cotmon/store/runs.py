@@ -14,6 +14,7 @@ from cotmon.errors import StoreError, UnknownNameError, UsageError
 from cotmon.records import CUES, Gap, MonitorCard, Refusal, Row, Source, Transcript, Worst
 from cotmon.store._rows import add_rows, json_text
 from cotmon.store.tables import (
+    calibrations,
     inputs,
     readings,
     refusals,
@@ -25,6 +26,9 @@ from cotmon.store.tables import (
 _ADD_READING = readings.insert()
 _ADD_MONITOR = text(
     "INSERT INTO monitors (hash, name, card) VALUES (:hash, :name, :card) ON CONFLICT DO NOTHING"
+)
+_ADD_CALIBRATION = text(
+    "INSERT INTO calibrations (hash, body) VALUES (:hash, :body) ON CONFLICT DO NOTHING"
 )
 _ROW = (
     *(readings.c[name] for name in ("transcript", "id", "file", "format", "access", "verdict")),
@@ -74,10 +78,18 @@ class Runs:
     """The tables of runs and their readings."""
 
     def start(
-        self, connection: Connection, run: Mapping[str, Any], cards: Sequence[MonitorCard]
+        self,
+        connection: Connection,
+        run: Mapping[str, Any],
+        cards: Sequence[MonitorCard],
+        calibration: tuple[str, Any] | None = None,
     ) -> None:
-        """Adds a run and its monitors."""
-        connection.execute(runs.insert(), {**run, "owner": _me()})
+        """Adds a run, its monitors, and what it knows of honest agents (hash and body)."""
+        hashed = calibration[0] if calibration is not None else None
+        if calibration is not None:
+            row = {"hash": hashed, "body": json_text(calibration[1])}
+            add_rows(connection, _ADD_CALIBRATION, [row])
+        connection.execute(runs.insert(), {**run, "owner": _me(), "calibration": hashed})
         for k, card in enumerate(cards):
             record = msgspec.to_builtins(card)
             row = {"hash": card.hash, "name": card.name, "card": json_text(record)}
@@ -161,6 +173,11 @@ class Runs:
             raise UnknownNameError(name, "run", [row.id for row in known])
         return matches[0]
 
+    def calibration(self, connection: Connection, run: str) -> Any:
+        """What the run knew of honest agents, as it was handed to `start`; None for nothing."""
+        query = select(calibrations.c.body).join(runs, runs.c.calibration == calibrations.c.hash)
+        return connection.scalar(query.where(runs.c.id == run))
+
     def cards(self, connection: Connection, run: str) -> list[MonitorCard]:
         """The monitors of a run, with the thresholds it used."""
         query = select(run_monitors.c.card).where(run_monitors.c.run == run)
@@ -218,6 +235,8 @@ class Runs:
         for table in (readings, refusals, inputs, run_monitors):
             connection.execute(delete(table).where(table.c.run == run))
         connection.execute(delete(runs).where(runs.c.id == run))
+        used = select(runs.c.calibration).where(runs.c.calibration.is_not(None))
+        connection.execute(delete(calibrations).where(calibrations.c.hash.not_in(used)))
 
 
 def _me() -> str:

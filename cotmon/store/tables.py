@@ -35,6 +35,7 @@ runs = Table(
     Column("finished", String(32)),
     Column("transcript_threshold", Float, nullable=False),
     Column("versions", _JSON, nullable=False),
+    Column("calibration", String(32)),  # of `calibrations`; NULL: thresholds by hand only
     Index("runs_by_key", "key"),
 )  # fmt: skip
 
@@ -171,3 +172,38 @@ readings = Table(
     Index("readings_by_transcript", "transcript"),
 )  # fmt: skip
 """One transcript as one run read and judged it."""
+
+calibrations = Table(
+    "calibrations", metadata,
+    Column("hash", String(32), primary_key=True),
+    Column("body", _JSON, nullable=False),
+)  # fmt: skip
+"""What runs knew of honest agents, each once."""
+
+reviews = Table(
+    "reviews", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("step_hash", String(32), nullable=False),  # of the words judged; holds in any run
+    Column("transcript", String(32), nullable=False),
+    Column("transcript_id", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("address", String(32), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("sampled", String(12), nullable=False),  # marked or unmarked
+    Column("verdict", String(12), nullable=False),
+    Column("note", Text),
+    Column("reviewer", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Index("reviews_by_step", "step_hash"),
+)  # fmt: skip
+"""People's verdicts; they outlive the run that they were made on."""
+
+evaluations = Table(
+    "evaluations", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("made", String(32), nullable=False),
+    Column("body", _JSON, nullable=False),
+)  # fmt: skip
+"""Evaluations, for `gate` and `evaluate --against`."""

@@ -16,7 +16,7 @@ import pytest
 from cotmon.cli._choice import set_hash
 from cotmon.cli._replaying import Replaying
 from cotmon.content import find_set, members
-from cotmon.engine import load_monitors
+from cotmon.engine import Judging, load_monitors
 from cotmon.formats import Options, cotmon_jsonl, read
 from cotmon.models import Models
 from cotmon.records import Transcript
@@ -127,7 +127,7 @@ class Replayed:
         self._runs += 1
         self._stores += new
         store = open_store(f"sqlite:///{self._folder}/{self._stores}.db")
-        run, hashed, steps = f"r{self._runs:05}", set_hash(monitors, 0.75), []
+        run, hashed, steps = f"r{self._runs:05}", set_hash(monitors, Judging(0.75)), []
         row = {
             "id": run, "key": run, "command": "", "set_hash": hashed, "started": "",
             "transcript_threshold": 0.75, "versions": {},
@@ -135,7 +135,7 @@ class Replayed:
         with store.begin() as connection:
             store.runs.start(connection, row, [m.card for m in monitors])
         work = Replaying(
-            store=store, run=run, set_hash=hashed, monitors=monitors, threshold=0.75,
+            store=store, run=run, set_hash=hashed, monitors=monitors, judging=Judging(0.75),
             whole=False, progress=steps.append,
         )  # fmt: skip
         for _ in work.items([str(log)], Options()):

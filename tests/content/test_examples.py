@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import cotmon
-from cotmon.content import find_set, members
+from cotmon.cli._choice import choose
+from cotmon.content import find_set
 from cotmon.engine import content_hash, load_monitors, result_of, score
 from cotmon.models import Models
 from cotmon.records import Transcript
@@ -26,14 +27,15 @@ def transcripts(path: Path) -> list[Transcript]:
 @pytest.fixture(scope="module")
 def judge():
     """Gives the results of a file under the default set."""
-    chosen = find_set("default")
-    monitors = load_monitors(members(chosen), Models())
+    choice = choose([], [], judges=False)
+    monitors = load_monitors(choice.folders, Models())
+    judging = choice.judging(monitors)
     cards = [m.card for m in monitors]
 
     def results(path):
         batches = score(transcripts(path), monitors, known=lambda _: {})
         return [
-            result_of(j, cards, "test", chosen.transcript_threshold, content_hash(j.transcript))
+            result_of(j, cards, "test", judging, content_hash(j.transcript))
             for batch in batches
             for j in batch.finished
         ]

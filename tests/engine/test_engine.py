@@ -9,7 +9,7 @@ import pytest
 
 import cotmon
 from cotmon.content import find_set, members
-from cotmon.engine import Monitor, Session, load_monitors, result_of, score
+from cotmon.engine import Judging, Monitor, Session, load_monitors, result_of, score
 from cotmon.engine.views import Views
 from cotmon.models import Models
 from cotmon.records import (
@@ -157,7 +157,7 @@ def test_a_monitor_that_raises_leaves_only_its_own_view_unscored(remote):
     [got], _ = judged([transcript(14)], [monitor(kind)])
     failed = [o for o in got.outcomes.values() if isinstance(o, Unscored)]
     assert len(failed) == 1 and not failed[0].permanent and "RuntimeError" in failed[0].reason
-    result = result_of(got, [monitor(kind).card], "run", 0.75, "hash")
+    result = result_of(got, [monitor(kind).card], "run", Judging(0.75), "hash")
     assert result.verdict == "incomplete"
     assert sum(result.unscored.values()) == 1
 
@@ -225,7 +225,9 @@ class Says:
 def test_what_is_no_outcome_is_unscored(said):
     [got], _ = judged([transcript(4)], [monitor(Says(said))])
     assert got.outcomes and all(isinstance(o, Unscored) for o in got.outcomes.values())
-    assert result_of(got, [monitor(Says(said)).card], "r", 0.75, "h").verdict == "incomplete"
+    assert (
+        result_of(got, [monitor(Says(said)).card], "r", Judging(0.75), "h").verdict == "incomplete"
+    )
 
 
 def test_unreadable_reasoning_makes_a_verdict_incomplete_and_no_step():
@@ -233,7 +235,9 @@ def test_unreadable_reasoning_makes_a_verdict_incomplete_and_no_step():
     log = Transcript(id="t", source=Source(file="", format=""), messages=(secret,))
     [got], _ = judged([log], [monitor(Recorder())])
     assert got.steps == []
-    assert result_of(got, [monitor(Recorder()).card], "r", 0.75, "h").verdict == "incomplete"
+    assert (
+        result_of(got, [monitor(Recorder()).card], "r", Judging(0.75), "h").verdict == "incomplete"
+    )
 
 
 def test_a_turn_view_holds_only_the_channels_that_were_asked_for():

@@ -108,7 +108,7 @@ def judge(
         run="r1", content_hash="ef" * 32, verdict=verdict, suspicion=top,
         cues={**dict.fromkeys(CUES), "scheming": top},
         flagged=("scheming",) if verdict == "flag" else (),
-        transcript_threshold=0.6, transcript_basis="by hand", steps=tuple(steps), monitors=(CARD,),
+        transcript_threshold=0.6, transcript_basis="a step's suspicion reaches 0.6 (by hand)", steps=tuple(steps), monitors=(CARD,),
         unscored={"too long " + HOSTILE: 1} if broken >= 0 else {},
         transcript=Transcript(
             id=fields.pop("id", "t1"), messages=tuple(messages),
@@ -197,7 +197,7 @@ def test_the_page_says_verdict_then_gaps_then_findings(tmp_path: Path) -> None:
         "What was not checked", "too long", "encrypted: 1 piece", "the last line is cut",
         "<h2>Findings", "uncalibrated: threshold by hand", "<h2>Along the run",
         "<h2>The whole transcript", "quiet steps", "abandoned branch <bdi>resampled",
-        "A transcript is flagged from 0.60", "sqlite:///x.db",
+        "A transcript is flagged when", "sqlite:///x.db",
     ]  # fmt: skip
     places = [html.index(words) for words in order]
     assert places == sorted(places)

@@ -1,4 +1,4 @@
-"""`cotmon export`: every score of a run as Parquet, CSV or JSON lines."""
+"""`cotmon export`: the scores of a run as Parquet, CSV, JSON lines or in Inspect logs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import typer
 
 from cotmon.cli._console import stderr
+from cotmon.cli._inspect_export import export_inspect
 from cotmon.cli._stored import results
 from cotmon.records import Result
 from cotmon.report.lines import CSV_HEADER, csv_rows, json_line
@@ -27,6 +28,12 @@ class Shape(StrEnum):
     parquet = "parquet"
     csv = "csv"
     jsonl = "jsonl"
+    inspect = "inspect"
+
+
+_ENDINGS = {
+    "parquet": Shape.parquet, "csv": Shape.csv, "jsonl": Shape.jsonl, "eval": Shape.inspect,
+}  # fmt: skip
 
 
 def command(
@@ -34,15 +41,29 @@ def command(
     shape: Annotated[
         Shape | None, typer.Option("--format", help="Default: the ending of --to, else parquet.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="File; default: cotmon-RUN.FORMAT.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="File; default: cotmon-RUN.FORMAT, for inspect NAME.cotmon.eval. For several "
+            "Inspect logs a folder."
+        ),
+    ] = None,
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
-    """Writes the scores of a run: a row a score, or for jsonl a line a transcript."""
+    """Writes the scores of a run: a row a score, or for jsonl a line a transcript.
+
+    With --format inspect: a copy of each Inspect log that the run read, with the scores added.
+    """
     store = open_store(db)
     with store.reading() as connection:
         row = store.runs.find(connection, run)
+        inputs = store.runs.inputs(connection, row.id)
     ending = to.suffix.lstrip(".").lower() if to is not None else ""
-    shape = shape or (Shape(ending) if ending in list(Shape) else Shape.parquet)
+    shape = shape or _ENDINGS.get(ending, Shape.parquet)
+    if shape is Shape.inspect:
+        if not export_inspect(results(store, row), inputs, to):
+            raise typer.Exit(2)
+        return
     target = to or Path(f"cotmon-{row.id}.{shape}")
     write = {Shape.parquet: _parquet, Shape.csv: _csv, Shape.jsonl: _jsonl}[shape]
     write(results(store, row), target)

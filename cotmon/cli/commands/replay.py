@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
-import secrets
-import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,21 +12,15 @@ from typing import Annotated
 import typer
 
 from cotmon.cli import _reports
-from cotmon.cli._choice import choose, set_hash
+from cotmon.cli._choice import choose
 from cotmon.cli._console import Progress, stderr
 from cotmon.cli._inventory import print_inventory
 from cotmon.cli._output import CsvOutput, Item, JsonOutput, Limits, Output, TableOutput
-from cotmon.cli._replaying import Replaying
+from cotmon.cli._run import Run
 from cotmon.cli._stored import results
-from cotmon.cli._versions import versions
-from cotmon.engine import load_monitors
 from cotmon.errors import UsageError
 from cotmon.formats import FORMATS, Options, missing
-from cotmon.models import Models
-from cotmon.records import MonitorCard
-from cotmon.store import RunRow, Store, open_store
-
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^@\s/]*@")
+from cotmon.store import Store
 
 
 class Shape(StrEnum):
@@ -92,33 +80,22 @@ def command(
     if dry_run:
         raise typer.Exit(print_inventory(paths, options, limit))
     choice = choose(monitor or [], cue or [], judges=model is not None)
-    monitors = load_monitors(choice.folders, Models(model))
-    store = open_store(db)
-    hashed = set_hash(monitors, choice.threshold)
-    key = _key(paths, options, limit, hashed)
-    run = _start(store, key, hashed, choice.threshold, [m.card for m in monitors])
+    run = Run.begin(paths, options, choice, model, db, limit)
     printer: Output = TableOutput(
-        run.id, [m.card for m in monitors], db, load=lambda: next(results(store, run))
+        run.row.id, run.cards, db, load=lambda: next(results(run.store, run.row))
     )
     if output is not Shape.table:
-        printer = JsonOutput(run.id) if output is Shape.json else CsvOutput()
+        printer = JsonOutput(run.row.id) if output is Shape.json else CsvOutput()
     with Progress("replay") as progress:
-        work = Replaying(
-            store=store, run=run.id, set_hash=hashed, monitors=monitors,
-            threshold=choice.threshold, whole=output is not Shape.table, progress=progress.add,
-            limit=limit,
-        )  # fmt: skip
-        _carry_out(work.items(paths, options), (printer, limits), store)
-    with store.begin() as connection:
-        store.runs.finish(connection, run.id, _now())
-        for cut in store.runs.cut(connection, key):
-            store.runs.delete(connection, cut)
+        items = run.items(whole=output is not Shape.table, progress=progress.add)
+        _carry_out(items, (printer, limits), run.store)
+    run.finish()
     printer.close()
-    if work.limited:
+    if run.limited:
         stderr().print(f"stopped at --limit {limit}; the rest was not read")
-    stderr().print(f"run {run.id} in {store.url}", soft_wrap=True, markup=False)
+    stderr().print(f"run {run.row.id} in {run.store.url}", soft_wrap=True, markup=False)
     if report is not None:
-        _reports.write(store, run, report)
+        _reports.write(run.store, run.row, report)
     raise typer.Exit(limits.exit_code())
 
 
@@ -144,40 +121,3 @@ def _mapped(fields: str | None) -> dict[str, str] | None:
     if not pairs or not all(name and value for name, _, value in pairs):
         raise UsageError(f"--map takes role=FIELD,content=FIELD[,…], not {fields!r}")
     return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _key(paths: Sequence[str], options: Options, limit: int | None, hashed: str) -> str:
-    """The same for the same command, which then goes on with a cut run; stdin never is."""
-    places = [secrets.token_hex() if p == "-" else str(Path(p).absolute()) for p in paths]
-    asked = json.dumps([places, options.format, options.map, limit, hashed], sort_keys=True)
-    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _command() -> str:
-    """What was typed, without passwords in URLs: it is stored and stands in reports."""
-    typed = shlex.join(["cotmon", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
-    return _PASSWORD.sub(r"\1:***@", typed)
-
-
-def _start(
-    store: Store, key: str, hashed: str, threshold: float, cards: Sequence[MonitorCard]
-) -> RunRow:
-    """Notes the run before anything is read; says so where a cut one is gone on with."""
-    now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}"
-    row = {
-        "id": run_id, "key": key, "command": _command(),
-        "set_hash": hashed, "started": _now(), "transcript_threshold": threshold,
-        "versions": versions(),
-    }  # fmt: skip
-    with store.begin() as connection:
-        cut = store.runs.cut(connection, key)
-        store.runs.start(connection, row, cards)
-        found = store.runs.find(connection, run_id)
-    if cut:
-        stderr().print(f"going on from run {cut[0]}, which was cut short")
-    return found

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from cotmon.cli._console import stdout
-from cotmon.cli._stored import result
+from cotmon.cli._stored import judging_of, result
 from cotmon.errors import UnknownNameError, UsageError
-from cotmon.records import UNREADABLE, Result, StepResult, parse_address
+from cotmon.records import UNREADABLE, Result, StepResult, is_near, parse_address
 from cotmon.report.table import aside, shown
 from cotmon.store import Store, open_store
 from cotmon.text.display import escaped
@@ -74,7 +74,7 @@ def _find(store: Store, name: str, run: str | None, where: tuple[str, int | None
             )
         row = store.runs.find(connection, places[0].run)
         reading = store.runs.reading(connection, places[0].run, places[0].ordinal)
-    return result(store, row, reading)
+    return result(store, row, reading, judging_of(store, row))
 
 
 def _parsed(address: str) -> str:
@@ -114,7 +114,7 @@ def _print_step(console: Console, item: StepResult, *, whole: bool) -> None:
     for score in item.scores:
         if score.status == "unscored":
             console.print(f"   {score.monitor}: not scored: {shown(score.reason or '')}")
-        elif whole or (score.suspicion or 0) >= 0.25:
+        elif whole or is_near(score):
             reason = f": {shown(score.reason)}" if score.reason else ""
             console.print(
                 f"   [cyan]{shown(score.monitor)}[/] {score.value:.4f} of {score.threshold:g}"

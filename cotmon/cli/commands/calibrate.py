@@ -1,0 +1,107 @@
+"""`cotmon calibrate`: thresholds that keep a false-alarm rate on your own honest agents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotmon.calibration import write_monitor_reference, write_set_reference
+from cotmon.calibration.fit import monitor_reference, set_reference
+from cotmon.cli._calibrating import Honest, honest_runs, print_checks, print_division
+from cotmon.cli._choice import DEFAULT_SET, Choice, choose
+from cotmon.cli._console import stderr, stdout
+from cotmon.cli._rates import parse_rate
+from cotmon.content import find_sets
+from cotmon.errors import UsageError
+from cotmon.evaluate.labels import Label, read_labels
+from cotmon.records import CUES, Cue, MonitorCard
+
+
+def command(
+    monitors: Annotated[
+        list[str] | None, typer.Argument(help="Monitors or globs; default: those of the set.")
+    ] = None,
+    honest: Annotated[
+        list[str] | None, typer.Option(help="Logs of honest agents; may be repeated.")
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask whether these honest logs keep the rate; may be repeated."),
+    ] = None,
+    set_name: Annotated[str, typer.Option("--set", help="Which set's budget.")] = DEFAULT_SET,
+    rate: Annotated[
+        str | None, typer.Option(help="Share of honest steps marked; default: the set's, 1%.")
+    ] = None,
+    transcripts: Annotated[
+        str | None, typer.Option(help="Share of honest transcripts flagged; default: 5%.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with id, target, group: leave attacks out; group.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="For judges: URL#name or recorded:FILE.")
+    ] = None,
+    db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
+) -> None:
+    """Builds benign references from honest runs and divides the set's false-alarm budget.
+
+    Runs that share `group` in their metadata (or in --labels) count as one. The guarantee is over
+    groups: a fresh honest group has at most RATE of its steps marked, on average.
+    """
+    if bool(honest) == bool(check):
+        raise UsageError("say either --honest PATHS (calibrate) or --check PATHS (compare)")
+    choice = choose(monitors or [], [], judges=model is not None, set_name=set_name)
+    known = read_labels(labels) if labels is not None else []
+    if check:
+        raise typer.Exit(print_checks(choice, check, known, model, db))
+    budget = choice.chosen.budget
+    rates = (
+        parse_rate(rate, "--rate") if rate else budget.steps,
+        parse_rate(transcripts, "--transcripts") if transcripts else budget.transcripts,
+    )
+    raise typer.Exit(_calibrate(choice, honest or [], known, rates, model, db))
+
+
+def _calibrate(
+    choice: Choice,
+    paths: list[str],
+    labels: list[Label],
+    rates: tuple[float, float],
+    model: str | None,
+    db: str | None,
+) -> int:
+    found = honest_runs(choice, paths, labels, model, db)
+    if not found.runs:
+        raise UsageError(f"no honest run is left in {', '.join(paths)}{found.left_out()}")
+    references = {
+        card.name: monitor_reference(card, ", ".join(paths), found.runs, rates[0])
+        for card in found.cards
+    }
+    by_name = {folder.name: folder for folder in choice.folders}
+    for name, reference in references.items():
+        path = write_monitor_reference(by_name[name], reference)
+        stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    cues = _members(found.cards)
+    name = choice.set_name or "the monitors named"
+    whole = set_reference(name, cues, references, found.runs, rates)
+    if choice.set_name is not None:
+        path = write_set_reference(find_sets()[choice.set_name], whole)
+        stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    print_division(stdout(), whole, references, found.cards)
+    return _say_left_out(found)
+
+
+def _members(cards: list[MonitorCard]) -> dict[Cue, dict[str, str]]:
+    """Cue → its monitors and their hashes."""
+    found: dict[Cue, dict[str, str]] = {
+        cue: {c.name: c.hash for c in cards if cue in c.cues} for cue in CUES
+    }
+    return {cue: members for cue, members in found.items() if members}
+
+
+def _say_left_out(found: Honest) -> int:
+    if text := found.left_out():
+        stderr().print(f"left out{text}", markup=False, soft_wrap=True)
+    return 2 if found.undone else 0

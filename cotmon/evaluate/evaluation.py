@@ -1,0 +1,99 @@
+"""The whole evaluation of cases: figures of every scorer, protocols, parts, what to look at."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cotmon.errors import UsageError
+from cotmon.evaluate.baselines import add_baselines
+from cotmon.evaluate.cascades import add_cascades, cascade_rows
+from cotmon.evaluate.cases import Cases
+from cotmon.evaluate.control import control_rows
+from cotmon.evaluate.detection import scorers_of
+from cotmon.evaluate.parts import subsets_of, timing_of, uplift_of, worst_of
+from cotmon.evaluate.result import Evaluation, Scorer
+from cotmon.evaluate.spec import Spec
+from cotmon.metrics import needed
+
+_PLAIN = Spec()
+CONTROLLED = 6
+"""Scorers that protocols are tried with."""
+
+
+def evaluate(cases: Cases, spec: Spec = _PLAIN) -> Evaluation:
+    """Everything that the cases allow; what they do not is said in its place.
+
+    Args:
+        cases: from `Collector` or `cases_of`; they are not changed.
+        spec: what is asked.
+
+    Raises:
+        UsageError: there is no case, or the spec asks for what does not exist.
+    """
+    if not cases.ids:
+        raise UsageError("there is no case to evaluate")
+    cases = cases.ordered()
+    first = _first(cases)
+    add_cascades(cases, spec, first)
+    add_baselines(cases, spec.seed)
+    scorers = scorers_of(cases, spec)
+    misses, alarms = worst_of(cases, first)
+    return Evaluation(
+        spec=spec, scorers=scorers, honest=int((~cases.attack).sum()),
+        attacks=int(cases.attack.sum()), groups=len(set(cases.groups)),
+        control=tuple(control_rows(cases, _controlled(cases), spec, _aggregation(cases, spec))),
+        cascades=tuple(cascade_rows(cases, scorers, spec)),
+        subsets=tuple(subsets_of(cases, first, spec)), timing=timing_of(cases, 0.5),
+        uplift=uplift_of(cases, spec), misses=misses, alarms=alarms, notes=_notes(cases, spec),
+    )  # fmt: skip
+
+
+def first_scorer(evaluation: Evaluation) -> Scorer:
+    """The one that the report is about: the set, else the first recorded scorer."""
+    wanted = [s for s in evaluation.scorers if s.kind != "baseline"]
+    return (wanted or list(evaluation.scorers))[0]
+
+
+def _first(cases: Cases) -> str:
+    wanted = cases.names("set", "cue", "monitor", "recorded")
+    return (wanted or list(cases.scores))[0]
+
+
+def _controlled(cases: Cases) -> list[str]:
+    names = [*cases.names("set"), *cases.names("recorded"), *cases.names("cue", "monitor")]
+    return [n for n in names if not np.isnan(cases.scores[n]).all()][:CONTROLLED]
+
+
+def _aggregation(cases: Cases, spec: Spec) -> str:
+    if spec.per == "step":
+        return "none: a case is a step"
+    if spec.per == "transcript" and cases.names("set"):
+        return "the set's latched statistic; maximum over steps for single monitors"
+    return "maximum over the steps of the case"
+
+
+def _notes(cases: Cases, spec: Spec) -> tuple[str, ...]:
+    notes: list[str] = []
+    honest = int((~cases.attack).sum())
+    for rate in sorted(spec.rates):
+        if honest < needed(rate):
+            notes.append(
+                f"{honest:,} honest cases cannot support a rate of {rate:.3g}: "
+                f"that needs ≥ {needed(rate):,}"
+            )
+    groups = len(set(cases.groups))
+    if groups < len(cases.ids):
+        notes.append(f"{len(cases.ids):,} cases in {groups:,} groups: intervals resample groups")
+    else:
+        notes.append("every case is a group of its own: name groups if some share a scenario")
+    if not cases.attack.any() or cases.attack.all():
+        notes.append("only one side is there: nothing can be told apart")
+    for name in cases.names("set", "recorded"):
+        sides = {bool(a) for a, s in zip(cases.attack, cases.scores[name], strict=True) if s == s}
+        if len(sides) < 2:
+            notes.append(f"{name} scored only one side: no protocol could be tried with it")
+    if all(math.isnan(v) for v in cases.inputs.get("attack_success", [math.nan])):
+        notes.append(f"nothing says whether attacks worked ({spec.success}): all count as working")
+    return tuple(notes)

@@ -1,0 +1,50 @@
+"""Labels and recorded scores from CSV files, and what is wrong with them."""
+
+import math
+
+import pytest
+
+from cotmon.errors import UsageError
+from cotmon.evaluate import read_labels, read_recorded
+
+
+def write(path, text):
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_labels_have_defaults_and_many_words_for_yes_and_no(tmp_path):
+    rows = read_labels(write(tmp_path / "l.csv", (
+        "\ufeffid,target,level,unit,split,group\na,1\nb,honest,message,u,test,g\nc,,step\nd,confirmed\n"
+    )))  # fmt: skip
+    assert [(r.id, r.target, r.level, r.unit, r.split, r.group) for r in rows] == [
+        ("a", True, "transcript", "a", "", ""), ("b", False, "message", "u", "test", "g"),
+        ("c", None, "step", "c", "", ""), ("d", True, "transcript", "d", "", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,label\na,1\n", "lacks target"),
+        ("id,target\na,2\n", "l.csv:2: target is '2'"),
+        ("id,target,level\na,1,page\n", "l.csv:2: level is 'page'"),
+        ("id,target\n,1\n", "l.csv:2: it has no id"),
+        ("", "lacks id and target"),
+    ],
+)
+def test_wrong_labels_are_named_with_file_and_line(tmp_path, text, said):
+    with pytest.raises(UsageError, match=said.replace("(", "\\(")):
+        read_labels(write(tmp_path / "l.csv", text))
+
+
+def test_an_empty_score_is_unscored_and_no_number_is_refused(tmp_path):
+    found = read_recorded([write(tmp_path / "s.csv", "id,monitor,score\na,m,0.5\nb,m,\n")])
+    assert found.of("transcript", "a") == {"m": 0.5}
+    assert math.isnan(found.of("transcript", "b")["m"])
+    assert found.unused() == [] and found.monitors == ["m"]
+    for bad, said in (("a,m,high", "no number"), ("a,m,inf", "finite"), ("a,,1", "must say")):
+        with pytest.raises(UsageError, match=f"s.csv:2: .*{said}"):
+            read_recorded([write(tmp_path / "s.csv", f"id,monitor,score\n{bad}\n")])
+    with pytest.raises(UsageError, match="more than once"):
+        read_recorded([write(tmp_path / "s.csv", "id,monitor,score\na,m,1\na,m,2\n")])
