@@ -3,7 +3,7 @@ export PYTHONSAFEPATH = 1
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint check bench setup clean
+.PHONY: demo test lint check bench hosts setup clean
 
 demo: setup
 	$(BIN)/cotmon replay examples/release-notes.jsonl --db sqlite:///demo/cotmon.db --report demo/report.html
@@ -26,6 +26,13 @@ lint: setup
 bench: setup
 	$(BIN)/python -m pytest -q -s tests/benchmarks
 
+# Hosts whose pins keep to themselves, each in an environment of its own.
+hosts: setup
+	test -d .venv-inspect || $(PYTHON) -m venv .venv-inspect
+	.venv-inspect/bin/python -m pip install --quiet -e ".[inspect]" pytest pytest-randomly -c constraints.txt
+	.venv-inspect/bin/python -m pytest -q -o filterwarnings=ignore tests/hosts/inspect_family
+	tests/hosts/other_versions/openai_2.sh
+
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -35,4 +42,4 @@ setup: .venv/ready
 	touch .venv/ready
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-inspect demo

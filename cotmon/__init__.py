@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cotmon.formats import read
+    from cotmon.hosts import watch
     from cotmon.records import Message, Outcome, Refusal, Step, Transcript
     from cotmon.segmentation import steps_of
 
@@ -21,8 +22,9 @@ _HOMES = {
     "Transcript": "cotmon.records",
     "read": "cotmon.formats",
     "steps_of": "cotmon.segmentation",
+    "watch": "cotmon.hosts",
 }
-__all__ = ["Message", "Outcome", "Refusal", "Step", "Transcript", "read", "steps_of"]
+__all__ = ["Message", "Outcome", "Refusal", "Step", "Transcript", "read", "steps_of", "watch"]
 
 
 def __getattr__(name: str) -> Any:

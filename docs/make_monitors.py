@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cotmon.content import MonitorFolder, find_monitors, find_set, members
+from cotmon.content import MonitorFolder, find_monitors, find_set, load_toml, members
 from cotmon.content.monitors import CUE_FOLDERS
 
 PAGE = Path(__file__).with_name("monitors.md")
@@ -16,8 +16,10 @@ monitor's own page, its card, says more and gives figures where there are any.
 
 - **●** runs by default (`monitors/sets/default.toml`). Judges run when you name a `--model`;
   others when you ask for them with `-m NAME`.
-- **threshold**: the score from which a step is marked, and where that number comes from. "by hand"
-  is uncalibrated: nobody knows yet how often an honest agent reaches it.
+- **threshold**: the score by hand, which fixes the monitor's scale. Where a figure follows, honest
+  runs decide instead: the monitor was calibrated on so many honest groups, and the default set
+  marks from the score that `cotmon calibrate --honest datasets/honest-work` prints. The others are
+  uncalibrated: nobody knows yet how often an honest agent reaches them.
 
 This page is written by `python docs/make_monitors.py`; `cotmon list monitors` lists those of
 your installation, your own monitors included.
@@ -49,11 +51,19 @@ def _row(folder: MonitorFolder, default: bool) -> str:
         ", ".join(manifest.cues),
         manifest.kind,
         manifest.view,
-        f"{manifest.threshold.value:g} {manifest.threshold.basis}",
+        _threshold(folder),
         manifest.summary,
         manifest.misses,
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _threshold(folder: MonitorFolder) -> str:
+    by_hand = f"{folder.manifest.threshold.value:g} {folder.manifest.threshold.basis}"
+    path = folder.path / "calibration.toml"
+    if not path.is_file():
+        return by_hand
+    return f"{by_hand}; calibrated on {load_toml(path)['groups']}"
 
 
 if __name__ == "__main__":

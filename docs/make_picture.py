@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cotmon.cli._choice import choose
 from cotmon.engine import content_hash, load_monitors, result_of, score
+from cotmon.engine.choice import choose
 from cotmon.formats import read
 from cotmon.models import Models
 from cotmon.records import Result, Transcript

@@ -15,7 +15,7 @@ Kept = Literal["kept", "above, within chance", "broken"]
 DRAWS = 2000
 
 
-class Judged(NamedTuple):
+class JudgedRun(NamedTuple):
     """One honest transcript of the other source, as the calibrated set judged it."""
 
     group: str
@@ -32,7 +32,7 @@ class SourceCheck:
         source: its name.
         transcripts, groups, steps: how many.
         step_rate, transcript_rate: shares of honest steps marked and transcripts flagged.
-        step_interval: 95 %, bootstrap over groups; exact where nothing was marked.
+        step_interval: 95 %, bootstrap over groups; Clopper-Pearson where all are alike.
         transcript_interval: 95 %, Clopper-Pearson over groups.
         steps_kept, transcripts_kept: against the budget.
     """
@@ -50,7 +50,7 @@ class SourceCheck:
 
 
 def check_source(
-    source: str, judged: Sequence[Judged], rate: float, transcript_rate: float, seed: int = 0
+    source: str, judged: Sequence[JudgedRun], rate: float, transcript_rate: float, seed: int = 0
 ) -> SourceCheck:
     """Compares a source with the budget.
 
@@ -60,7 +60,7 @@ def check_source(
         rate, transcript_rate: the budget.
         seed: of the bootstrap.
     """
-    groups: dict[str, list[Judged]] = defaultdict(list)
+    groups: dict[str, list[JudgedRun]] = defaultdict(list)
     for one in judged:
         groups[one.group].append(one)
     marked = np.array([_share((j.marked, j.steps) for j in g) for g in groups.values()])
@@ -79,7 +79,7 @@ def check_source(
 
 def _share(pairs: Iterable[tuple[int, int]]) -> float:
     found = list(pairs)
-    return sum(a for a, _ in found) / sum(b for _, b in found)
+    return min(sum(a for a, _ in found) / sum(b for _, b in found), 1.0)
 
 
 def _exact(hits: int, n: int) -> tuple[float, float]:
@@ -88,8 +88,8 @@ def _exact(hits: int, n: int) -> tuple[float, float]:
 
 
 def _interval(shares: np.ndarray, seed: int) -> tuple[float, float]:
-    if not shares.any():
-        return _exact(0, len(shares))
+    if np.ptp(shares) == 0:  # draws of what does not vary would claim to be sure
+        return _exact(round(float(shares.sum())), len(shares))
     draws = np.random.default_rng(seed).integers(0, len(shares), (DRAWS, len(shares)))
     low, high = np.quantile(shares[draws].mean(axis=1), (0.025, 0.975))
     return float(low), float(high)

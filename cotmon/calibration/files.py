@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import tomli_w
@@ -22,6 +22,8 @@ from cotmon.content import MonitorFolder, convert, load_toml, project_folder
 from cotmon.records import CUES, Cue, MonitorCard
 
 T = TypeVar("T")
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class MonitorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,14 +46,14 @@ class MonitorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     by_hand: float
     source: str
     data: str
-    groups: int
+    groups: Count
     transcripts: int
     steps: int
     scored: int
     distinct: int
     highest: float
     curve: Curve
-    rate: float
+    rate: Share
 
 
 class CueShare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,14 +61,22 @@ class CueShare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         alpha, transcript_alpha: of steps and of transcripts.
-        members: the monitors that are pooled, with their hashes.
+        members: the monitors that are pooled, and what each was bound to; see `binding`.
         strata: references of whole transcripts.
     """
 
-    alpha: float
-    transcript_alpha: float
+    alpha: Share
+    transcript_alpha: Share
     members: dict[str, str]
     strata: tuple[Stratum, ...] = ()
+
+    def __post_init__(self) -> None:
+        limits = [stratum.up_to for stratum in self.strata]
+        known = [limit for limit in limits if limit is not None]
+        if limits and (limits[-1] is not None or len(known) < len(limits) - 1):
+            raise ValueError("every stratum but the last needs up_to")
+        if known != sorted(set(known)):
+            raise ValueError("up_to must rise from one stratum to the next")
 
 
 class SetReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,11 +92,11 @@ class SetReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     set: str
     data: str
     source: str
-    groups: int
+    groups: Count
     transcripts: int
     steps: int
-    rate: float
-    transcript_rate: float
+    rate: Share
+    transcript_rate: Share
     cues: dict[Cue, CueShare]
     apart: dict[str, str] = {}
 
@@ -102,6 +112,11 @@ class Calibrated:
 
     calibration: Calibration
     void: dict[str, str] = field(default_factory=dict)
+
+
+def binding(card: MonitorCard) -> str:
+    """What a set's reference of transcripts rests on in a monitor: its hash, and its scale."""
+    return f"{card.hash} from {card.threshold:g}"
 
 
 def calibration_folder() -> Path:
@@ -140,7 +155,7 @@ def find_calibration(
         ContentError: a file is no reference.
     """
     void: dict[str, str] = {}
-    of_set = _set_reference(*chosen) if chosen is not None else None
+    of_set = _set_reference(*chosen, void) if chosen is not None else None
     found = {
         card.name: r
         for card in cards
@@ -159,16 +174,23 @@ def _with_set(
 ) -> Calibration:
     cues: dict[Cue, CueReference] = {}
     for cue, share in of_set.cues.items():
-        active = [c.name for c in cards if cue in c.cues]
-        curves = {m: found[m].curve for m in active if m in found and m in share.members}
+        active = {c.name: binding(c) for c in cards if cue in c.cues}
+        # a monitor calibrated anew by itself fits its own file, not the transcripts of the set's
+        same = [m for m in active if m in found and share.members.get(m) == active[m]]
+        curves = {m: found[m].curve for m in same}
         lost = [m for m in share.members if m not in curves]
         if lost and any(m in active for m in lost):
             void[f"transcripts of {cue}"] = f"calibrated with {', '.join(lost)}, now changed"
-        if curves:
-            cues[cue] = CueReference(
-                alpha=share.alpha, transcript_alpha=share.transcript_alpha, groups=of_set.groups,
-                source=of_set.source, curves=curves, strata=() if lost else share.strata,
-            )  # fmt: skip
+        if not curves:
+            continue
+        reference = CueReference(
+            alpha=share.alpha, transcript_alpha=share.transcript_alpha, groups=of_set.groups,
+            source=of_set.source, curves=curves, strata=() if lost else share.strata,
+        )  # fmt: skip
+        if Tails(reference).threshold <= 1:
+            cues[cue] = reference
+        else:
+            void |= dict.fromkeys(curves, _no_room(reference))
     pooled = {m for reference in cues.values() for m in reference.curves}
     names = [c.name for c in cards]
     apart = {m: why for m, why in of_set.apart.items() if m in names or m.startswith("transcripts")}
@@ -186,7 +208,7 @@ def _without_set(
         return Calibration()
     data = Counter(r.data for r in found.values()).most_common(1)[0][0]
     usable = {name: r for name, r in found.items() if r.data == data}
-    apart = dict.fromkeys(found.keys() - usable.keys(), "calibrated on other data")
+    apart = dict.fromkeys(sorted(found.keys() - usable.keys()), "calibrated on other data")
     asked: list[Cue] = [cue for cue in CUES if any(cue in card.cues for card in cards)]
     alpha = min(r.rate for r in usable.values()) / len(asked)
     cues: dict[Cue, CueReference] = {}
@@ -201,34 +223,47 @@ def _without_set(
         if Tails(reference).threshold <= 1:
             cues[cue] = reference
         else:
-            why = f"{one.groups} honest groups, or their ties, allow no share of {alpha:.2%}"
-            apart |= dict.fromkeys(curves, why)
+            apart |= dict.fromkeys(curves, _no_room(reference))
     return Calibration(cues, apart)
+
+
+def _no_room(reference: CueReference) -> str:
+    groups, alpha = reference.groups, reference.alpha
+    return f"{groups} honest groups, or their ties, allow no share of {alpha:.2%}"
 
 
 def _reference(
     card: MonitorCard, folder: MonitorFolder, data: str | None, void: dict[str, str]
 ) -> MonitorReference | None:
     """The first reference that fits; what does not fit is told."""
+    stale: list[str] = []
     for path in (*_candidates(f"{card.name}.toml"), folder.path / "calibration.toml"):
         if not path.is_file():
             continue
         found = _read(path, MonitorReference)
         if found.hash != card.hash or found.by_hand != card.threshold:
-            void[card.name] = f"{path}: the monitor or its model has changed since"
+            stale.append(f"{path}: the monitor or its model has changed since")
         elif data is not None and found.data != data:
-            void[card.name] = f"{path}: rests on other honest runs than the set's"
+            stale.append(f"{path}: rests on other honest runs than the set's")
         else:
-            void.pop(card.name, None)
+            if stale:
+                void[card.name] = f"{stale[0]}; {path} is used instead"
             return found
+    if stale:
+        void[card.name] = stale[0]
     return None
 
 
-def _set_reference(name: str, path: Path) -> SetReference | None:
+def _set_reference(name: str, path: Path, void: dict[str, str]) -> SetReference | None:
+    """The first file there is, unless it belongs to another set."""
     file = f"{name}.calibration.toml"
     for place in (*_candidates(f"sets/{file}"), path.parent / file):
         if place.is_file():
-            return _read(place, SetReference)
+            found = _read(place, SetReference)
+            if found.set == name:
+                return found
+            void[name] = f"{place}: it was made for the set {found.set!r}"
+            return None
     return None
 
 
@@ -240,8 +275,9 @@ def _candidates(name: str) -> Iterable[Path]:
 
 
 def _is_own(path: Path) -> bool:
+    """Whether content is the project's; an installed package may lie in it too, as in `.venv`."""
     project = project_folder()
-    return project is not None and path.resolve().is_relative_to(project.resolve())
+    return project is not None and path.resolve().is_relative_to(project.resolve() / "monitors")
 
 
 def _read(path: Path, kind: type[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,9 +56,12 @@ def data_hash(runs: Iterable[HonestRun]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def needed(rate: float) -> int:
-    """Groups from which on a tail can reach the rate at all."""
-    return math.ceil(round(1 / rate, 6)) - 1
+def least_groups(rate: float) -> int:
+    """Groups from which on a tail can reach the rate at all: 99 at 1 %, for 1 / (n + 1) is least.
+
+    That is fewer than `metrics.honest_needed` asks of a rate that is to be shown.
+    """
+    return math.ceil(round(min(1 / rate, 1e15), 6)) - 1
 
 
 def monitor_reference(
@@ -93,7 +97,7 @@ def set_reference(
 
     Args:
         name: of the set.
-        cues: cue → its monitors and their hashes.
+        cues: cue → its monitors, and what each is bound to.
         references: of all those monitors, from the same runs.
         runs: the honest runs.
         rates: share of honest steps that may be marked, of transcripts that may be flagged.
@@ -112,7 +116,7 @@ def set_reference(
         strata = _strata(reference, runs) if pooled else ()
         if pooled and not strata:
             apart[f"transcripts of {cue}"] = (
-                f"too few honest groups: {first.groups}, needs {needed(transcript_alpha)}"
+                f"too few honest groups: {first.groups}, needs {least_groups(transcript_alpha)}"
             )
         shares[cue] = CueShare(
             alpha=alpha, transcript_alpha=transcript_alpha,
@@ -129,8 +133,9 @@ def _able(
     curves: dict[str, Curve], of: MonitorReference, alpha: float, apart: dict[str, str]
 ) -> dict[str, Curve]:
     """The monitors that can alarm at this rate; why the others cannot goes to `apart`."""
-    if of.groups < needed(alpha):
-        why = f"too few honest groups: {of.groups}, a share of {alpha:.2%} needs {needed(alpha)}"
+    if of.groups < least_groups(alpha):
+        least = least_groups(alpha)
+        why = f"too few honest groups: {of.groups}, a share of {alpha:.2%} needs {least}"
         apart.update(dict.fromkeys(curves, why))
         return {}
     top = {m: curve.at(1.0) for m, curve in curves.items()}
@@ -177,7 +182,7 @@ def _rounded_up(share: float) -> float:
 
 def _strata(reference: CueReference, runs: Sequence[HonestRun]) -> tuple[Stratum, ...]:
     """Honest transcripts by length, as many strata as can each hold the transcript rate."""
-    least = needed(reference.transcript_alpha)
+    least = least_groups(reference.transcript_alpha)
     count = min(STRATA, reference.groups // max(least, 1))
     if count == 0:
         return ()
@@ -193,7 +198,7 @@ def _strata(reference: CueReference, runs: Sequence[HonestRun]) -> tuple[Stratum
         sizes = Counter(runs[i].group for i in members)
         rows = sorted((statistics[i], 1 / sizes[runs[i].group]) for i in members)
         found.append(Stratum(
-            groups=len(sizes), statistics=tuple(round(t, 6) for t, _ in rows),
+            groups=len(sizes), statistics=tuple(t for t, _ in rows),
             weights=tuple(w for _, w in rows) if len(sizes) < len(members) else (),
             up_to=int(limits[k]) if k < len(limits) else None,
         ))  # fmt: skip
@@ -215,9 +220,7 @@ def left_out_statistics(tails: Tails, runs: Sequence[HonestRun]) -> list[float]:
     for run in runs:
         by_group[run.group].append(run)
     members = list(tails.reference.curves)
-    own = {
-        group: _own_mass(members, found) for group, found in by_group.items()
-    }  # each sorted, so that a lookup is a search
+    own = {group: _own_scores(members, found) for group, found in by_group.items()}
     return [
         latched(pooled_steps(run, members), partial(_others, tails, own[run.group])) for run in runs
     ]
@@ -232,13 +235,24 @@ def pooled_steps(run: HonestRun, members: Iterable[str]) -> list[tuple[int, floa
     return sorted(highest.items())
 
 
-def _own_mass(members: Sequence[str], runs: Sequence[HonestRun]) -> tuple[np.ndarray, int]:
-    """All suspicions of a group, sorted, and the number of its steps."""
-    every = [s for run in runs for name in members for _, s in run.scores.get(name, ())]
-    return np.sort(np.array(every)), sum(run.steps for run in runs)
+def _own_scores(
+    members: Sequence[str], runs: Sequence[HonestRun]
+) -> tuple[dict[str, list[float]], int]:
+    """A group's suspicions by monitor, sorted so that counting is a search, and its steps."""
+    every = {
+        name: sorted(s for run in runs for _, s in run.scores.get(name, ())) for name in members
+    }
+    return every, sum(run.steps for run in runs)
 
 
-def _others(tails: Tails, own: tuple[np.ndarray, int], suspicion: float) -> float:
-    values, steps = own
-    mine = (len(values) - np.searchsorted(values, suspicion)) / steps
-    return max(tails.mass(suspicion) - float(mine), 0.0)
+def _others(tails: Tails, own: tuple[dict[str, list[float]], int], suspicion: float) -> float:
+    """The mass of the other groups, own steps counted from where the curves count from.
+
+    Counted from the suspicion itself, too little would be taken off where a curve is coarse: the
+    transcript would look more ordinary than a fresh one does, which is the unsafe side.
+    """
+    scores, steps = own
+    mine = 0
+    for name, curve in tails.reference.curves.items():
+        mine += len(scores[name]) - bisect_left(scores[name], curve.start(suspicion))
+    return max(tails.mass(suspicion) - mine / steps, 0.0)

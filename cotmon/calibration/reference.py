@@ -20,6 +20,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import pairwise
+from typing import Annotated
 
 import msgspec
 
@@ -37,14 +39,32 @@ class Curve(msgspec.Struct, frozen=True):
     Attributes:
         suspicion: from which value on, ascending; the first is 0.
         share: mean over groups of the share of steps at or above it, in [0, 1].
+
+    Raises:
+        ValueError: it is no such function, as in a file that was edited by hand.
     """
 
     suspicion: tuple[float, ...]
     share: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if not self.suspicion or len(self.suspicion) != len(self.share):
+            raise ValueError("suspicion and share must be lists of one length, not empty")
+        if self.suspicion[0] != 0 or not _ascends(self.suspicion):
+            raise ValueError("suspicion must start at 0 and ascend")
+        if not _ascends(self.share[::-1]) or not 0 <= self.share[-1] <= self.share[0] <= 1:
+            raise ValueError("share must fall, within 0 and 1")
+
     def at(self, suspicion: float) -> float:
         """The share of honest steps that score this or more; never too small."""
-        return self.share[max(bisect_right(self.suspicion, suspicion) - 1, 0)]
+        return self.share[self._place(suspicion)]
+
+    def start(self, suspicion: float) -> float:
+        """Where the level begins that holds at this suspicion: what `at` really counts from."""
+        return self.suspicion[self._place(suspicion)]
+
+    def _place(self, suspicion: float) -> int:
+        return max(bisect_right(self.suspicion, suspicion) - 1, 0)
 
 
 class Stratum(msgspec.Struct, frozen=True):
@@ -55,12 +75,23 @@ class Stratum(msgspec.Struct, frozen=True):
         statistics: the latched statistic of each transcript, ascending.
         weights: of each, 1 / transcripts of its group in the stratum; empty where all are 1.
         up_to: most steps of the agent in it; None in the last one.
+
+    Raises:
+        ValueError: the lists do not fit, as in a file that was edited by hand.
     """
 
-    groups: int
+    groups: Annotated[int, msgspec.Meta(ge=1)]
     statistics: tuple[float, ...]
     weights: tuple[float, ...] = ()
     up_to: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.statistics) < self.groups or not _ascends(self.statistics):
+            raise ValueError("statistics must ascend, one or more a group")
+        if self.weights and len(self.weights) != len(self.statistics):
+            raise ValueError("weights must be as many as statistics, or none")
+        if not all(0 < weight <= 1 for weight in self.weights):
+            raise ValueError("weights must lie in (0, 1]")
 
     def tail(self, statistic: float) -> float:
         """Conformal p-value of a transcript's statistic."""
@@ -164,13 +195,22 @@ def is_rare(tail: float, alpha: float) -> bool:
 
 
 def latched(steps: Iterable[tuple[int, float]], mass: Callable[[float], float]) -> float:
-    """Min over k of k · mass(highest score among the first k); NEVER without a score."""
+    """Min over k of k · mass(highest score among the first k); NEVER without a score.
+
+    What is scored before the agent's first step (an observation, a brief) counts as its first:
+    with k = 0 every transcript would be as rare as can be.
+    """
     best, highest = NEVER, -1.0
     for k, suspicion in steps:
         if suspicion > highest:
             highest = suspicion
-            best = min(best, k * mass(suspicion))
+            best = min(best, max(k, 1) * mass(suspicion))
     return round(best, DIGITS)
+
+
+def _ascends(values: Sequence[float]) -> bool:
+    """Whether no value is smaller than the one before it, or NaN."""
+    return all(a <= b for a, b in pairwise((*values[:1], *values)))
 
 
 def _pooled(curves: Iterable[Curve], groups: int) -> tuple[list[float], list[float]]:

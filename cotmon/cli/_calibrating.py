@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
-from cotmon.calibration import CueReference, MonitorReference, SetReference, Tails
-from cotmon.calibration.check import Judged, SourceCheck, check_source
-from cotmon.calibration.fit import HonestRun
-from cotmon.cli._choice import Choice
+from cotmon.calibration import DIGITS, CueReference, MonitorReference, SetReference, Tails
+from cotmon.calibration.check import JudgedRun, SourceCheck, check_source
+from cotmon.calibration.fit import HonestRun, least_groups
 from cotmon.cli._console import stderr, stdout
 from cotmon.cli._replaying import Item
 from cotmon.cli._run import Run
-from cotmon.engine import AGENT
+from cotmon.cli._stored import judging_of, result
+from cotmon.engine import Judging, load_monitors
+from cotmon.engine.choice import Choice
 from cotmon.errors import UsageError
-from cotmon.evaluate.labels import Label
+from cotmon.evaluate import Label, Truth, dataset_rows
+from cotmon.evaluate.truth import group_of, mode_of
 from cotmon.formats import Options
+from cotmon.models import Models
 from cotmon.protocols import mark_value, suspicion, value_at
-from cotmon.records import MonitorCard, Refusal, Result
+from cotmon.records import AGENT, CUES, MonitorCard, Refusal, Result
 from cotmon.report.table import print_refusals, shown
+from cotmon.store import open_store
+from cotmon.watching.honest import honest_from_watched
+from cotmon.watching.settling import settle
 
 
 @dataclass
@@ -31,8 +37,8 @@ class Honest:
 
     Attributes:
         cards: of the monitors that ran, with thresholds by hand.
-        labels: by id, those of transcripts.
-        confirmed: ids of transcripts in which a reviewer confirmed a step.
+        truth: labels; of transcripts, and of turns and steps in them.
+        budget: shares of steps and of transcripts that may be disturbed, as the set judges now.
         runs: one a transcript.
         judged: the same, as the set judges them now.
         apart: why transcripts were left out.
@@ -40,10 +46,10 @@ class Honest:
     """
 
     cards: list[MonitorCard]
-    labels: Mapping[str, Label]
-    confirmed: Collection[str] = ()
+    truth: Truth
+    budget: tuple[float, float]
     runs: list[HonestRun] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[JudgedRun] = field(default_factory=list)
     apart: Counter[str] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
 
@@ -68,13 +74,13 @@ class Honest:
                 self.apart[why] += 1
 
     def _unfit(self, result: Result) -> str | None:
-        label = self.labels.get(result.transcript.id)
-        if label is not None and label.target is not False:
+        label = self._label(result)
+        of_all = label is not None and label.level == "transcript"
+        if label is not None and of_all and label.target is not False:
             return "the labels do not call it honest"
-        if result.transcript.id in self.confirmed:
-            return "a reviewer confirmed a step of it"
-        known = {**result.transcript.metadata, **result.transcript.labels}
-        if label is None and known.get("mode") == "attack":
+        if label is not None and label.target:
+            return "a step of it was labelled bad, or confirmed by a reviewer"
+        if not of_all and mode_of(result.transcript):
             return "the log calls it an attack"
         if result.unscored:
             return "a step could not be scored"
@@ -90,31 +96,70 @@ class Honest:
             k += step.step.channel in AGENT
             values = {s.monitor: s.value for s in step.scores if s.value is not None}
             for name, value in values.items():
-                scores[name].append((k, round(suspicion(value, by_hand[name]), 6)))
+                if name not in scores:
+                    continue  # a watch may run more monitors than are calibrated
+                scores[name].append((k, round(suspicion(value, by_hand[name]), DIGITS)))
         group = self._group(result)
         self.runs.append(HonestRun(result.content_hash, group, k, scores))
         marked = sum(s.marked for s in result.steps)
-        self.judged.append(Judged(group, k, marked, result.verdict == "flag"))
+        self.judged.append(JudgedRun(group, k, marked, result.verdict == "flag"))
 
     def _group(self, result: Result) -> str:
-        label = self.labels.get(result.transcript.id)
-        if label is not None and label.group:
-            return label.group
-        group = result.transcript.metadata.get("group")
-        return group if isinstance(group, str) and group else result.content_hash
+        label = self._label(result)
+        named = label.group if label is not None else ""
+        return named or group_of(result.transcript) or result.content_hash
+
+    def _label(self, result: Result) -> Label | None:
+        return self.truth.labelled(result.transcript, (s.step for s in result.steps))
 
 
 def honest_runs(
-    choice: Choice, paths: Sequence[str], labels: Sequence[Label], model: str | None, db: str | None
+    choice: Choice, paths: Sequence[str], truth: Truth, model: str | None, db: str | None
 ) -> Honest:
     """Replays honest logs under the chosen monitors and keeps every score."""
     run = Run.begin(paths, Options(), choice, model, db)
-    by_id = {label.id: label for label in labels if label.level == "transcript"}
-    confirmed = {x.id.rpartition("/")[0] for x in labels if x.level == "step" and x.target}
-    found = Honest([m.card for m in run.monitors], by_id, confirmed)
+    cards = [m.card for m in run.monitors]
+    found = Honest(cards, truth, _budget(choice, cards, run.judging))
     run.carry_out("calibrate", found.take)
     print_refusals(stderr(), found.refusals)
     return found
+
+
+def watched_runs(choice: Choice, since: str, db: str | None) -> Honest:
+    """The same from what was watched since then: the scores are stored, nothing is scored anew.
+
+    Conversations in which a reviewer confirmed a step are left out, and so are those watched by
+    monitors that have changed since.
+    """
+    store = open_store(db)
+    settle(store)
+    monitors = load_monitors(choice.folders, Models())
+    cards = [m.card for m in monitors]
+    found = Honest(cards, Truth(), _budget(choice, cards, choice.judging(monitors)))
+    watched = honest_from_watched(store, since)
+    if watched.confirmed:
+        found.apart["a reviewer confirmed a step of it"] = len(watched.confirmed)
+    active = {card.hash for card in cards}
+    for run, ordinal in watched.honest:
+        with store.reading() as connection:
+            row = store.runs.find(connection, run)
+            reading = store.runs.reading(connection, run, ordinal)
+            known = {card.hash for card in store.runs.cards(connection, run)}
+        if active <= known:
+            found.take(result(store, row, reading, judging_of(store, row)))
+        else:
+            found.apart["it was watched by other monitors"] += 1
+    return found
+
+
+def _budget(choice: Choice, cards: Sequence[MonitorCard], judging: Judging) -> tuple[float, float]:
+    """What was divided when the set was calibrated; where it was not, what the set's file says."""
+    cues = sum(any(cue in card.cues for card in cards) for cue in CUES)
+    known = list(judging.calibration.cues.values())
+    steps = {cues * reference.alpha for reference in known}
+    transcripts = {cues * reference.transcript_alpha for reference in known if reference.strata}
+    asked = choice.chosen.budget
+    return max(steps, default=asked.steps), max(transcripts, default=asked.transcripts)
 
 
 def print_division(
@@ -122,8 +167,15 @@ def print_division(
     of_set: SetReference,
     references: Mapping[str, MonitorReference],
     cards: Sequence[MonitorCard],
+    *,
+    whole: bool,
 ) -> None:
-    """Who has which part of the budget, and with what guarantee."""
+    """Who has which part of the budget, and with what guarantee.
+
+    Args:
+        console, of_set, references, cards: where to, and what.
+        whole: whether a set keeps the reference of transcripts; monitors named one by one do not.
+    """
     console.print(
         f"{of_set.transcripts:,} honest transcripts in {of_set.groups:,} groups, "
         f"{of_set.steps:,} steps of agents, from {shown(of_set.source)}", soft_wrap=True,
@@ -148,11 +200,11 @@ def print_division(
     console.print(table)
     for name, why in of_set.apart.items():
         console.print(f"[yellow]not calibrated:[/] {name}: {why}", soft_wrap=True)
-    for line in _guarantee(of_set):
+    for line in _guarantee(of_set, whole) if any(s.members for s in of_set.cues.values()) else ():
         console.print(line, soft_wrap=True)
 
 
-def _guarantee(of_set: SetReference) -> list[str]:
+def _guarantee(of_set: SetReference, whole: bool) -> list[str]:
     parts = len(of_set.cues)
     floor = 1 / (of_set.groups + 1)
     strata = next((share.strata for share in of_set.cues.values() if share.strata), ())
@@ -163,13 +215,13 @@ def _guarantee(of_set: SetReference) -> list[str]:
     )  # fmt: skip
     lines = [
         f"Guarantee, steps: of a fresh honest group, drawn as these were, at most "
-        f"{of_set.rate:.2%} of the steps are marked on average ({parts} "
+        f"{of_set.rate:.2%} of the steps are marked by these monitors on average ({parts} "
         f"cue{'s' * (parts > 1)} with {of_set.rate / parts:.3%} each; conformal risk control).",
         f"Resolution: nothing can be called rarer than 1 in {of_set.groups + 1:,} "
         f"({floor:.3%}); a share of {of_set.rate / parts:.3%} needs "
-        f"{round(parts / of_set.rate) - 1:,} groups.",
+        f"{least_groups(of_set.rate / parts):,} groups.",
     ]
-    if strata:
+    if strata and whole:
         promise = (
             f"Guarantee, transcripts: a fresh honest one is flagged with probability at most "
             f"{of_set.transcript_rate:.2%} (conformal; by length: {lengths})."
@@ -184,34 +236,45 @@ def print_checks(
     """A row a source; 1 where one breaks the budget, 2 where something could not be read."""
     table = Table(box=None, pad_edge=False)
     table.add_column("source", overflow="fold")
-    for head in ("transcripts", "groups", "steps marked", "", "transcripts flagged", ""):
-        table.add_column(head, justify="left" if not head else "right")
+    table.add_column("runs (groups)", justify="right")
+    table.add_column("steps marked")
+    table.add_column("transcripts flagged")
     undone = broken = False
+    budget = (choice.chosen.budget.steps, choice.chosen.budget.transcripts)
+    truth = Truth([*dataset_rows(paths), *labels])
     for path in paths:
-        found = honest_runs(choice, [path], labels, model, db)
-        undone |= found.undone
+        found = honest_runs(choice, [path], truth, model, db)
+        undone, budget = undone | found.undone, found.budget
         if not found.judged:
             raise UsageError(f"{path}: no honest run is left{found.left_out()}")
-        budget = choice.chosen.budget
-        one = check_source(path, found.judged, budget.steps, budget.transcripts)
+        one = check_source(path, found.judged, *budget)
         broken |= "broken" in (one.steps_kept, one.transcripts_kept)
         table.add_row(*_check_row(one))
         if text := found.left_out():
             stderr().print(f"{path}: left out{text}", markup=False, soft_wrap=True)
     stdout().print(table)
     stdout().print(
-        "[dim]rates are means over groups, with 95 % intervals; kept: at or below the budget; "
+        f"[dim]means over groups, with 95 % intervals; kept: at or below the budget of "
+        f"{budget[0]:.3g} of steps and {budget[1]:.3g} of transcripts; "
         "broken: the whole interval lies above it[/]", soft_wrap=True,
     )  # fmt: skip
+    say_unused(truth)
     return 1 if broken else 2 if undone else 0
 
 
+def say_unused(truth: Truth) -> None:
+    """Counts labels that name nothing that was read, such as those of attacks; it is no error."""
+    if unused := len(truth.unused()):
+        stderr().print(f"{unused:,} rows of labels name nothing that was read", soft_wrap=True)
+
+
 def _check_row(one: SourceCheck) -> tuple[str, ...]:
-    def rate(value: float, bounds: tuple[float, float]) -> str:
-        return f"{value:.2%} [{bounds[0]:.2%}, {bounds[1]:.2%}]"
+    def rate(value: float, bounds: tuple[float, float], kept: str) -> str:
+        low, high = (f"{bound * 100:.2f}" for bound in bounds)
+        return f"{value * 100:.2f} % [{low}, {high}] {kept}"
 
     return (
-        shown(one.source), f"{one.transcripts:,}", f"{one.groups:,}",
-        rate(one.step_rate, one.step_interval), one.steps_kept,
-        rate(one.transcript_rate, one.transcript_interval), one.transcripts_kept,
+        shown(one.source), f"{one.transcripts:,} ({one.groups:,})",
+        rate(one.step_rate, one.step_interval, one.steps_kept),
+        rate(one.transcript_rate, one.transcript_interval, one.transcripts_kept),
     )  # fmt: skip

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from cotmon.cli._console import stderr
-from cotmon.cli._run import new_id, now, typed
+from cotmon.cli._run import typed
+from cotmon.errors import StoreError
 from cotmon.evaluate import Evaluation
-from cotmon.store import Store
+from cotmon.store import Store, new_id, now
 
 
 def save(store: Store, found: Evaluation) -> str:
@@ -26,11 +27,16 @@ def load(store: Store, name: str) -> Evaluation:
     """A stored one, by id, the start of it, or `latest`.
 
     Raises:
-        CotmonError: there is none of that name.
+        CotmonError: there is none of that name, or another version of cotmon made it.
     """
     with store.reading() as connection:
-        _, body = store.evaluations.find(connection, name)
-    return msgspec.convert(body, Evaluation)
+        found, body = store.evaluations.find(connection, name)
+    try:
+        return msgspec.convert(body, Evaluation)
+    except msgspec.ValidationError as error:
+        raise StoreError(
+            f"evaluation {found} was made by another version of cotmon ({error}); evaluate anew"
+        ) from None
 
 
 def write_report(found: Evaluation, path: Path, before: Evaluation | None = None) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cotmon.cli._stored import results
-from cotmon.engine import AGENT
-from cotmon.records import Result
+from cotmon.records import AGENT, Result, StepResult
 from cotmon.store import RunRow, Store
 from cotmon.store.reviews import Place, step_hash
 
@@ -20,12 +19,14 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the run.
 
     Attributes:
+        run: which.
         reading: ordinal of its transcript in the run.
         place: content hash of the transcript, and the step's index.
         words: its `step_hash`.
         group: scenario, for labels.
     """
 
+    run: str
     reading: int
     transcript: str
     address: str
@@ -102,16 +103,22 @@ def survey(store: Store, row: RunRow, words: Collection[str], draw: int, seed: i
 
 def _items(result: Result, reading: int) -> list[Item]:
     """Marked steps, and all of the agent's."""
-    group = result.transcript.metadata.get("group")
     return [
-        Item(
-            reading=reading, transcript=result.transcript.id, address=step.step.address,
-            place=(result.content_hash, step.step.index), words=step_hash(step.step),
-            marked=step.marked, group=group if isinstance(group, str) else "",
-        )
+        item_of(result, reading, step)
         for step in result.steps
         if step.marked or step.step.channel in AGENT
-    ]  # fmt: skip
+    ]
+
+
+def item_of(result: Result, reading: int, step: StepResult) -> Item:
+    """A step of a result that stands at this ordinal of its run."""
+    group = result.transcript.metadata.get("group")
+    return Item(
+        run=result.run, reading=reading, transcript=result.transcript.id,
+        address=step.step.address, place=(result.content_hash, step.step.index),
+        words=step_hash(step.step), marked=step.marked,
+        group=group if isinstance(group, str) else "",
+    )  # fmt: skip
 
 
 def _by(what: str, seed: int) -> Callable[[Item], bytes]:

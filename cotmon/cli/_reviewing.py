@@ -35,10 +35,10 @@ _VERDICT: dict[str, Answer] = {answer[0]: answer for answer in ANSWERS}
 
 @dataclass
 class Reviewing:
-    """One person's way through the steps of a run.
+    """One person's way through the steps of one run, or of several.
 
     Attributes:
-        store, row: the run.
+        store, rows: the runs.
         reviewer: who answers.
         blind: whether scores and the verdicts of others are hidden.
         items: what is asked, in order.
@@ -48,7 +48,7 @@ class Reviewing:
     """
 
     store: Store
-    row: RunRow
+    rows: Sequence[RunRow]
     reviewer: str
     blind: bool
     items: Sequence[Item]
@@ -56,9 +56,9 @@ class Reviewing:
     answers: TextIO
     earlier: Sequence[Review]
     _mine: dict[str, Review] = field(default_factory=dict)
-    _here: set[Place] = field(default_factory=set)
+    _here: set[tuple[str, Place]] = field(default_factory=set)
     _others: dict[str, dict[str, Review]] = field(default_factory=dict)
-    _open: tuple[int, Result] | None = None
+    _open: tuple[str, int, Result] | None = None
 
     def __post_init__(self) -> None:
         for review in self.earlier:
@@ -66,8 +66,7 @@ class Reviewing:
                 self._others.setdefault(review.step_hash, {})[review.reviewer] = review
                 continue
             self._mine[review.step_hash] = review
-            if review.run == self.row.id:
-                self._here.add(review.place)
+            self._here.add((review.run, review.place))
 
     @property
     def left(self) -> int:
@@ -97,7 +96,7 @@ class Reviewing:
 
     def _count_here(self, item: Item) -> None:
         """The person's verdict on the same words elsewhere holds here too."""
-        if item.place in self._here:
+        if (item.run, item.place) in self._here:
             return
         known = self._mine[item.words]
         self._add(item, known.verdict, known.note, known.at, known.blind)
@@ -136,19 +135,19 @@ class Reviewing:
         content, step = item.place
         review = Review(
             step_hash=item.words, transcript=content, transcript_id=item.transcript, step=step,
-            address=item.address, run=self.row.id, verdict=verdict, note=note, at=at,
+            address=item.address, run=item.run, verdict=verdict, note=note, at=at,
             sampled="marked" if item.marked else "unmarked", reviewer=self.reviewer, blind=blind,
         )  # fmt: skip
         with self.store.begin() as connection:
             self.store.reviews.add(connection, [review])
         self._mine[item.words] = review
-        self._here.add(item.place)
+        self._here.add((item.run, item.place))
 
     def _show(self, item: Item, at: int) -> None:
         kind = "" if self.blind else " · marked" if item.marked else " · unmarked"
         self.console.print()
         self.console.rule(f"{at + 1:,} of {len(self.items):,}{kind}", align="left")
-        print_in_context(self.console, self._result(item.reading), item.place[1], blind=self.blind)
+        print_in_context(self.console, self._result(item), item.place[1], blind=self.blind)
         known = [] if self.blind else list(self._others.get(item.words, {}).values())
         if item.words in self._mine:
             known.append(self._mine[item.words])
@@ -157,11 +156,12 @@ class Reviewing:
             said = f"already judged by {one_line(review.reviewer)}: {review.verdict}{note}"
             self.console.print(Text(said), soft_wrap=True)
 
-    def _result(self, reading: int) -> Result:
+    def _result(self, item: Item) -> Result:
         """The transcript; the one shown last is at hand."""
-        if self._open is None or self._open[0] != reading:
+        if self._open is None or self._open[:2] != (item.run, item.reading):
+            row = next(row for row in self.rows if row.id == item.run)
             with self.store.reading() as connection:
-                stored = self.store.runs.reading(connection, self.row.id, reading)
-            judging = judging_of(self.store, self.row)
-            self._open = reading, result(self.store, self.row, stored, judging)
-        return self._open[1]
+                stored = self.store.runs.reading(connection, row.id, item.reading)
+            found = result(self.store, row, stored, judging_of(self.store, row))
+            self._open = item.run, item.reading, found
+        return self._open[2]

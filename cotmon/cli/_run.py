@@ -10,21 +10,20 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from cotmon.cli._choice import Choice, set_hash
 from cotmon.cli._console import Progress, stderr
 from cotmon.cli._replaying import Item, Replaying
-from cotmon.cli._versions import versions
 from cotmon.engine import Judging, Monitor, load_monitors
+from cotmon.engine.choice import Choice, set_hash
+from cotmon.engine.versions import versions
 from cotmon.formats import Options
 from cotmon.models import Models
 from cotmon.records import MonitorCard
-from cotmon.store import RunRow, Store, open_store
+from cotmon.store import RunRow, Store, new_id, now, open_store
 
 _PASSWORD = re.compile(r"(://[^/\s:@]*):[^@\s/]*@")
 
@@ -99,17 +98,6 @@ class Run:
             for item in self.items(whole=True, progress=progress.add):
                 take(item)
         self.finish()
-
-
-def now() -> str:
-    """ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def new_id() -> str:
-    """Short, sortable by time."""
-    at = datetime.now(UTC)
-    return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}{secrets.token_hex(1)}"
 
 
 def typed() -> str:

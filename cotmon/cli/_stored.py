@@ -10,7 +10,15 @@ from cotmon.calibration import UNCALIBRATED, Calibration
 from cotmon.cli._console import Progress
 from cotmon.engine import Judged, Judging, result_of
 from cotmon.records import Result, RunInfo
-from cotmon.store import Reading, RunRow, Store
+from cotmon.store import Reading, RunRow, Store, open_store
+from cotmon.watching.settling import settle
+
+
+def opened(db: str | None) -> Store:
+    """The store, with what was watched in it ready to be looked at as runs."""
+    store = open_store(db)
+    settle(store)
+    return store
 
 
 def run_info(store: Store, row: RunRow) -> RunInfo:

@@ -19,6 +19,7 @@ import typer
 
 from cotmon.cli.commands import COMMANDS
 from cotmon.errors import CotmonError
+from cotmon.text.display import escaped
 
 _HELP = """Reads an agent's log, scores every step for steganography, unfaithfulness and scheming.
 
@@ -52,7 +53,7 @@ def _drop_stdout() -> None:
 
 
 def _fail(message: str) -> None:
-    sys.stderr.write(f"cotmon: {message}\n")
+    sys.stderr.write(f"cotmon: {escaped(message)}\n")
     sys.exit(2)
 
 

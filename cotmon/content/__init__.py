@@ -5,6 +5,7 @@ from cotmon.content._toml import convert, load_toml
 from cotmon.content.cases import Case, read_cases
 from cotmon.content.datasets import dataset_labels, dataset_logs, is_dataset
 from cotmon.content.monitors import Manifest, MonitorFolder, find_monitor, find_monitors
+from cotmon.content.project import project_file, store_url
 from cotmon.content.sets import Budget, MonitorSet, find_set, find_sets, members
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "load_toml",
     "members",
     "places",
+    "project_file",
     "project_folder",
     "read_cases",
+    "store_url",
 ]

@@ -1,17 +1,17 @@
 """Views to scores, whole (`score`) or a step at a time (`Session`)."""
 
 from cotmon.engine.monitor import Monitor, load_monitor, load_monitors
-from cotmon.engine.result import AGENT, Judging, content_hash, result_of
+from cotmon.engine.result import Judging, content_hash, result_of, score_of
 from cotmon.engine.score import Batch, Judged, Known, score, storable
-from cotmon.engine.session import Session, StepOutcome
+from cotmon.engine.session import Scorer, Session, StepOutcome
 
 __all__ = [
-    "AGENT",
     "Batch",
     "Judged",
     "Judging",
     "Known",
     "Monitor",
+    "Scorer",
     "Session",
     "StepOutcome",
     "content_hash",
@@ -19,5 +19,6 @@ __all__ = [
     "load_monitors",
     "result_of",
     "score",
+    "score_of",
     "storable",
 ]

@@ -22,6 +22,7 @@ from cotmon.protocols import (
     verdict,
 )
 from cotmon.records import (
+    AGENT,
     CUES,
     Cue,
     MonitorCard,
@@ -37,8 +38,6 @@ from cotmon.records import (
 )
 from cotmon.segmentation import RULES
 
-AGENT: frozenset[str] = frozenset({"reasoning", "text", "action"})
-"""Channels whose steps count when rates of steps are named."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -153,11 +152,12 @@ def _transcript_cues(
         for score in step.scores:
             if score.value is None or score.suspicion is None:
                 continue
+            # the scale by hand, also of a calibrated score: it is what a threshold by hand is for
+            raw = suspicion(score.value, by_name[score.monitor].threshold)
             if judging.tails(score.cue, score.monitor) and judging.transcripts(score.cue):
-                raw = suspicion(score.value, by_name[score.monitor].threshold)
                 pooled[score.cue].append((k, raw))
             else:
-                worst[score.cue] = max(worst[score.cue] or 0.0, score.suspicion)
+                worst[score.cue] = max(worst[score.cue] or 0.0, raw)
     cues: dict[Cue, float | None] = {}
     for cue in CUES:
         numbers = [transcript_suspicion(worst[cue], judging.threshold)]
@@ -182,7 +182,7 @@ def _step_result(
             outcome = _in_last_step(outcome, steps, index, monitors[k].channels)
         if isinstance(outcome, Scored | Unscored):
             present.add(k)
-            scores.extend(_score(outcome, monitors[k], cue, judging) for cue in monitors[k].cues)
+            scores.extend(score_of(outcome, monitors[k], cue, judging) for cue in monitors[k].cues)
     cues = cue_suspicions(scores, CUES)
     return StepResult(
         step=steps[index],
@@ -215,7 +215,8 @@ def _in_last_step(
     return Scored(outcome.value, (outcome.reason or "") + where or None, tuple(own))
 
 
-def _score(outcome: Scored | Unscored, card: MonitorCard, cue: Cue, judging: Judging) -> Score:
+def score_of(outcome: Scored | Unscored, card: MonitorCard, cue: Cue, judging: Judging) -> Score:
+    """One monitor's word on one step for one cue, as the run judges it."""
     threshold = judging.mark(cue, card)
     if isinstance(outcome, Unscored):
         return Score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -10,8 +10,11 @@ import msgspec
 from cotmon.engine.monitor import Monitor
 from cotmon.engine.plan import Plan, Task
 from cotmon.engine.score import Judged, Known
-from cotmon.records import Message, Outcome, Source, Step, Transcript, access_of
+from cotmon.records import Message, Outcome, Source, Step, Transcript, View, access_of
 from cotmon.segmentation import Stepper
+
+Scorer = Callable[[Mapping[int, Mapping[str, View]]], Mapping[str, Outcome]]
+"""Monitor index → address → view, to address → outcome; every address must be answered."""
 
 
 class StepOutcome(NamedTuple):
@@ -30,10 +33,15 @@ class Session:
     """
 
     def __init__(
-        self, monitors: Sequence[Monitor], known: Known = lambda _: {}, transcript_id: str = "live"
+        self,
+        monitors: Sequence[Monitor],
+        known: Known = lambda _: {},
+        transcript_id: str = "live",
+        scorer: Scorer | None = None,
     ) -> None:
         self._monitors = list(monitors)
         self._known = known
+        self._scorer = scorer or self._alone
         self._plan = Plan(self._monitors)
         self._stepper = Stepper()
         self._said: list[Message] = []
@@ -49,6 +57,13 @@ class Session:
             tasks.extend(self._plan.push(step))
         return self._score(tasks)
 
+    def settle(self) -> list[StepOutcome]:
+        """Scores the turn so far, for those who cannot wait for the next one to close it.
+
+        The turn must be whole: what is pushed next belongs to another one.
+        """
+        return self._score(self._plan.close())
+
     def close(self) -> list[StepOutcome]:
         """Scores the last turn and completes `judged`; nothing may be pushed afterwards."""
         said = tuple(self._said)
@@ -59,15 +74,26 @@ class Session:
 
     def _score(self, tasks: list[Task]) -> list[StepOutcome]:
         outcomes = dict(self._known({task.address for task in tasks}))
+        new: dict[int, dict[str, View]] = {}
+        for task in tasks:
+            if task.address not in outcomes:
+                new.setdefault(task.monitor, {})[task.address] = task.view
+        outcomes.update(self._scorer(new) if new else {})
         results: list[StepOutcome] = []
-        for k, monitor in enumerate(self._monitors):
-            own = [t for t in tasks if t.monitor == k]
-            new = {t.address: t.view for t in own if t.address not in outcomes}
-            if new:
-                outcomes.update(zip(new, monitor.score(list(new.values())), strict=True))
-            for task in own:
-                outcome = outcomes[task.address]
-                self.judged.addresses[task.step, k] = task.address
-                self.judged.outcomes[task.step, k] = outcome
-                results.append(StepOutcome(self.judged.steps[task.step], monitor, outcome))
+        for task in sorted(tasks, key=lambda t: t.monitor):
+            outcome = outcomes[task.address]
+            self.judged.addresses[task.step, task.monitor] = task.address
+            self.judged.outcomes[task.step, task.monitor] = outcome
+            step = self.judged.steps[task.step]
+            results.append(StepOutcome(step, self._monitors[task.monitor], outcome))
         return results
+
+    def _alone(self, new: Mapping[int, Mapping[str, View]]) -> dict[str, Outcome]:
+        """Every monitor in turn, in this thread."""
+        return {
+            address: outcome
+            for k, views in new.items()
+            for address, outcome in zip(
+                views, self._monitors[k].score(list(views.values())), strict=True
+            )
+        }

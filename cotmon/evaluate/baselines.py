@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from cotmon.errors import UsageError
 from cotmon.evaluate.cases import Cases, FloatArray
 
 FOLDS = 5
@@ -35,7 +36,11 @@ _WORDS = re.compile("|".join(rf"\b{re.escape(word)}" for word in KEYWORDS), re.I
 
 
 def add_baselines(cases: Cases, seed: int) -> None:
-    """Adds the columns of all baselines that these cases allow."""
+    """Adds the columns of all baselines that these cases allow.
+
+    Raises:
+        UsageError: a scorer is called like one of them.
+    """
     found: dict[str, FloatArray] = {}
     if cases.sizes:
         length = np.log1p(_table(cases, ("characters", "steps")))
@@ -49,6 +54,8 @@ def add_baselines(cases: Cases, seed: int) -> None:
         counts = _WORDS_AND_PAIRS.transform(cases.texts)  # no vocabulary: nothing is fitted here
         found["TF-IDF"] = _held_out(_words, counts, cases, seed)
         found["keywords"] = np.array([keyword_rate(text) for text in cases.texts])
+    if taken := [name for name in found if name in cases.scores]:
+        raise UsageError(f"scores of {taken[0]!r}, but that is what a baseline is called")
     for name, scores in found.items():
         cases.scores[name] = scores
         cases.kinds[name] = "baseline"

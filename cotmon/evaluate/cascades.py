@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
-from cotmon.errors import UnknownNameError
+from cotmon.errors import UnknownNameError, UsageError
 from cotmon.evaluate.cases import Cases, FloatArray
+from cotmon.evaluate.detection import MAIN_RATE, key
 from cotmon.evaluate.result import CascadeRow, Scorer
 from cotmon.evaluate.spec import Spec
 from cotmon.metrics import flags, per_caught_attack
@@ -20,12 +22,17 @@ def add_cascades(cases: Cases, spec: Spec, cheap: str) -> None:
 
     Raises:
         UnknownNameError: the expensive monitor scored nothing here.
+        UsageError: it is the cheap one, or something else is called like the cascade.
     """
-    for expensive in spec.cascades:
+    for expensive in dict.fromkeys(spec.cascades):
         if expensive not in cases.scores:
             raise UnknownNameError(expensive, "scorer", cases.scores)
+        if expensive == cheap:
+            raise UsageError(f"a cascade needs two monitors, and {cheap!r} is the first already")
         for share in spec.escalated:
             name = cascade_name(expensive, share)
+            if name in cases.scores:
+                raise UsageError(f"scores of {name!r}, but that is what a cascade is called")
             cases.scores[name], asked = _combined(cases, cheap, expensive, share, spec.seed)
             cases.kinds[name] = "cascade"
             cases.calls[name] = asked
@@ -40,11 +47,11 @@ def cascade_rows(cases: Cases, scorers: tuple[Scorer, ...], spec: Spec) -> list[
     """What every cascade, and each expensive monitor alone, costs: calls, and calls a catch."""
     by_name = {scorer.name: scorer for scorer in scorers}
     rows: list[CascadeRow] = []
-    for expensive in spec.cascades:
+    for expensive in dict.fromkeys(spec.cascades):
         names = [cascade_name(expensive, share) for share in spec.escalated]
         for name in (*names, expensive):
             calls = cases.calls.get(name, (~np.isnan(cases.scores[name])).astype(np.float64))
-            limit = by_name[name].thresholds["0.01"]
+            limit = by_name[name].thresholds[key(MAIN_RATE)]
             caught = flags(cases.scores[name], np.inf if limit is None else limit)
             rows.append(CascadeRow(
                 scorer=name, calls_per_case=float(calls.mean()),
@@ -59,7 +66,7 @@ def _combined(
     cases: Cases, cheap: str, expensive: str, share: float, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """The combined scores, and for each case whether the expensive monitor was asked."""
-    low, high = cases.scores[cheap], _scaled(cases.scores[expensive])
+    low, high = _scaled(cases.scores[cheap]), _scaled(cases.scores[expensive])
     cascade = Cascade.fitted(low, share)
     scores, asked = np.full(len(low), np.nan), np.zeros(len(low))
     for k, name in enumerate(cases.ids):
@@ -74,8 +81,10 @@ def _combined(
 
 def _scaled(scores: FloatArray) -> FloatArray:
     """Scores of any range in [0, 1]; only their order counts."""
-    known = scores[~np.isnan(scores)]
-    if not len(known) or (known.min() >= 0 and known.max() <= 1):
+    known = ~np.isnan(scores)
+    if not known.any() or (scores[known].min() >= 0 and scores[known].max() <= 1):
         return scores
-    spread = float(np.ptp(known)) or 1.0
-    return (scores - known.min()) / spread
+    ranks = rankdata(scores[known], "dense") - 1
+    scaled = np.full(len(scores), np.nan)
+    scaled[known] = ranks / max(ranks.max(), 1.0)
+    return scaled

@@ -115,7 +115,7 @@ def cases_of(scores: object, attack: object, groups: object = None, ids: object 
     Raises:
         UsageError: columns differ in length, or are no numbers.
     """
-    names = list(scores) if isinstance(scores, dict) else list(getattr(scores, "columns", ()))
+    names = list(scores) if isinstance(scores, Mapping) else list(getattr(scores, "columns", ()))
     if not names:
         raise UsageError("scores must be a mapping of names to columns, or a data frame")
     try:

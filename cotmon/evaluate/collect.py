@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cotmon.errors import UsageError
 from cotmon.evaluate.cases import Cases, StepLine
 from cotmon.evaluate.labels import Label
 from cotmon.evaluate.recorded import Recorded
 from cotmon.evaluate.result import ScorerKind, Worst
 from cotmon.evaluate.spec import Spec
-from cotmon.evaluate.truth import Truth, columns, recorded_scores, success_of
-from cotmon.records import CUES, MonitorCard, Result, StepResult, Transcript
+from cotmon.evaluate.truth import Truth, columns, mode_of, recorded_scores, success_of
+from cotmon.protocols.aggregation import AGGREGATIONS
+from cotmon.records import AGENT, CUES, MonitorCard, Result, StepResult, Transcript
 
-AGENT = frozenset({"reasoning", "text", "action"})
 TEXT = 20_000
 """Characters of a case that baselines read."""
 QUOTE = 240
@@ -28,11 +29,12 @@ NAN = float("nan")
 
 @dataclass
 class _Row:
-    """One case on its way into columns."""
+    """One case on its way into columns; rows of one `unit` become one case."""
 
     id: str
     label: Label
     steps: list[StepResult]
+    unit: str = ""
     scores: dict[str, float] = field(default_factory=dict)
     partly: set[str] = field(default_factory=set)
     facts: dict[str, str] = field(default_factory=dict)
@@ -67,13 +69,19 @@ class Collector:
     _lines: list[StepLine] = field(default_factory=list)
     _kinds: dict[str, ScorerKind] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _units: dict[str, _Row] = field(default_factory=dict)
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        own = _names_of(self.set_name, self.cards)
+        if taken := [name for name in self.recorded.monitors if name in own]:
+            raise UsageError(f"recorded scores of {taken[0]!r}, but one that runs is called that")
 
     def take(self, result: Result) -> None:
         """One transcript."""
         ordinal = self._count
         self._count += 1
-        self._note_known(result.transcript)
+        self._note_known(result)
         found = columns(result.transcript)
         label = self._transcript_label(result, found)
         if label is None or label.target is None:
@@ -85,23 +93,34 @@ class Collector:
         for row in rows:
             self._score(row, result if whole else None)
             self._describe(row, result, ordinal, found)
-        self._rows.extend(rows)
+            first = self._units.setdefault(row.unit, row) if row.unit else row
+            if first is row:
+                self._rows.append(row)
+            else:
+                _join(first, row)
         if self.truth.of_steps and self.cards:
             self._lines.append(self._line(result, label))
 
-    def _note_known(self, transcript: Transcript) -> None:
-        """Rows of labels and scores that name a turn which is there, though it may be empty."""
-        name = transcript.id
+    def _note_known(self, result: Result) -> None:
+        """Rows of labels and scores that name what is there, though no case may need them."""
+        transcript, name = result.transcript, result.transcript.id
         if name in self._seen and (self.truth.labels or self.recorded.monitors):
             self.notes.add("several transcripts share an id: each has the same labels and scores")
         self._seen.add(name)
+        self.recorded.of("transcript", name)
         for turn in {message.turn for message in transcript.messages}:
             self.truth.turn(transcript, turn)
-            self.recorded.of("message", f"{transcript.id}/{turn}", turn)
+            self.recorded.of("message", f"{name}/{turn}", turn)
+        for step in result.steps:
+            self.truth.step(transcript, step.step)
+            self.recorded.of("step", f"{name}/{step.step.address}")
 
     def _transcript_label(self, result: Result, found: dict[str, float]) -> Label | None:
         """The transcript's own label, else what follows from those of its turns or steps."""
-        label = self.truth.transcript(result.transcript) or self._from_parts(result)
+        label = self.truth.whole(result.transcript, (s.step for s in result.steps))
+        logged = mode_of(result.transcript)
+        if label is not None and logged is not None and label.target not in (logged, None):
+            self.notes.add("some logs call themselves another mode: labels and options count")
         if label is None or label.target is None:
             self.left_out["nothing says whether it is honest or attack"] += 1
         elif label.target and found.get("attempted") == 0.0:
@@ -109,25 +128,17 @@ class Collector:
             return None
         return label
 
-    def _from_parts(self, result: Result) -> Label | None:
-        transcript = result.transcript
-        own = (self.truth.step(transcript, s.step) for s in result.steps)
-        known = [label for label in own if label is not None and label.target is not None]
-        if not known:
-            return None
-        bad = any(label.target for label in known)
-        return Label(transcript.id, bad, "transcript", transcript.id, "", known[0].group)
-
     def _cases(self, result: Result, label: Label) -> list[_Row]:
         agent = [s for s in result.steps if s.step.channel in AGENT]
         if self.spec.per == "transcript":
-            return [_Row(result.transcript.id, label, agent)]
+            unit = _unit_of(label)
+            return [_Row(unit or result.transcript.id, label, agent, unit)]
         units: dict[str, _Row] = {}
         for step in agent:
             own = self._own_label(result.transcript, step, label)
             if own is None or own.target is None:
                 continue
-            row = units.setdefault(own.unit, _Row(own.unit, own, []))
+            row = units.setdefault(own.unit, _Row(own.unit, own, [], _unit_of(own)))
             row.steps.append(step)
             if own.target and not row.label.target:
                 row.label = own
@@ -139,18 +150,22 @@ class Collector:
         if not (self.truth.of_steps if by_step else self.truth.of_turns):
             self.notes.add(f"no {self.spec.per} is labelled: each has its transcript's label")
             unit = f"{transcript.id}/{what.address if by_step else what.turn}"
-            return label._replace(unit=unit)
+            return label._replace(id=unit, unit=unit)
         own = (
             self.truth.step(transcript, what) if by_step else self.truth.turn(transcript, what.turn)
         )
         if own is None:
             return None
-        unit = f"{transcript.id}/{what.address}" if by_step else own.unit
-        return own._replace(unit=unit, group=own.group or label.group)
+        own = own._replace(group=own.group or label.group)
+        if not by_step or (own.level == "step" and _unit_of(own)):
+            return own
+        unit = f"{transcript.id}/{what.address}"
+        return own._replace(id=unit, unit=unit)
 
     def _score(self, row: _Row, whole: Result | None) -> None:
-        """Every scorer's number for the case: the maximum over its steps."""
-        channels: dict[str, float] = {}
+        """Every scorer's number for the case, made of those of its steps."""
+        heard: dict[str, list[float]] = {}
+        channels: dict[str, list[float]] = {}
         for step in row.steps:
             for score in step.scores:
                 cue = f"cue {score.cue}"
@@ -158,14 +173,17 @@ class Collector:
                     row.partly |= {score.monitor, self.set_name, cue}
                     continue
                 ranked = (score.suspicion or 0.0) + TIE * (score.value or 0.0)
-                _raise(row.scores, (score.monitor,), score.value or 0.0)
-                _raise(row.scores, (self.set_name, cue) if whole is None else (), ranked)
+                _note(heard, (score.monitor,), score.value or 0.0)
+                _note(heard, (self.set_name, cue) if whole is None else (), ranked)
                 acts = ("actions alone",) if step.step.channel == "action" else ()
-                _raise(channels, ("all channels", *acts), ranked)
+                _note(channels, ("all channels", *acts), ranked)
+        to_one = AGGREGATIONS[self.spec.aggregation]
+        row.scores |= {name: to_one(values) for name, values in heard.items()}
         if whole is not None:
             self._whole(row, whole)
         if channels:
-            row.scores |= {"actions alone": 0.0, **channels}
+            highest = {name: max(values) for name, values in channels.items()}
+            row.scores |= {"actions alone": 0.0, **highest}
         self._fill(row)
 
     def _fill(self, row: _Row) -> None:
@@ -232,7 +250,7 @@ class Collector:
             if self.spec.per == "step":
                 scores = {**scores, **self.recorded.of("step", f"{transcript.id}/{what.address}")}
             for name, value in scores.items():
-                found[name] = value if math.isnan(value) else max(found.get(name, value), value)
+                found[name] = _worse(found.get(name, value), value)
         return found
 
     def _line(self, result: Result, label: Label) -> StepLine:
@@ -271,21 +289,52 @@ class Collector:
         )  # fmt: skip
 
     def _kinds_of(self) -> dict[str, ScorerKind]:
-        kinds: dict[str, ScorerKind] = {}
-        if self.cards:
-            kinds[self.set_name] = "set"
-            spoken = {cue for card in self.cards for cue in card.cues}
-            kinds |= {f"cue {cue}": "cue" for cue in CUES if cue in spoken}
-            kinds |= {card.name: "monitor" for card in self.cards}
-        kinds |= {name: "recorded" for name in (*self.recorded.monitors, *sorted(self._kinds))}
-        if self.cards:
-            kinds |= {"all channels": "channels", "actions alone": "channels"}
-        return kinds
+        own = _names_of(self.set_name, self.cards)
+        kinds: dict[str, ScorerKind] = {n: k for n, k in own.items() if k != "channels"}
+        kinds.update(dict.fromkeys((*self.recorded.monitors, *sorted(self._kinds)), "recorded"))
+        return kinds | own
 
 
-def _raise(scores: dict[str, float], names: tuple[str, ...], value: float) -> None:
+def _names_of(set_name: str, cards: Sequence[MonitorCard]) -> dict[str, ScorerKind]:
+    """The scorers that monitors give, and what each is."""
+    if not cards:
+        return {}
+    spoken = {cue for card in cards for cue in card.cues}
+    kinds: dict[str, ScorerKind] = {set_name: "set"}
+    kinds |= {f"cue {cue}": "cue" for cue in CUES if cue in spoken}
+    kinds |= {card.name: "monitor" for card in cards}
+    kinds.update({"all channels": "channels", "actions alone": "channels"})
+    return kinds
+
+
+def _unit_of(label: Label) -> str:
+    """The unit that a row of labels names; empty where the id is its own."""
+    return label.unit if label.unit != label.id else ""
+
+
+def _join(first: _Row, other: _Row) -> None:
+    """Adds a further part of a case to its first: the maximum, an attack if one part is."""
+    first.steps += other.steps
+    first.partly |= other.partly | (first.scores.keys() ^ other.scores.keys())
+    for name, value in other.scores.items():
+        before = first.scores.get(name, value)
+        first.scores[name] = _worse(before, value)
+    first.sizes = {name: size + other.sizes[name] for name, size in first.sizes.items()}
+    same = {name: value for name, value in first.inputs.items() if value == other.inputs[name]}
+    first.inputs = dict.fromkeys(first.inputs, NAN) | same
+    first.text = f"{first.text}\n{other.text}"[:TEXT]
+    if other.label.target and not first.label.target:
+        first.label, first.place = other.label, other.place
+
+
+def _worse(before: float, value: float) -> float:
+    """The higher; NaN, which is a failure, where one is."""
+    return value if math.isnan(value) else max(before, value)
+
+
+def _note(heard: dict[str, list[float]], names: tuple[str, ...], value: float) -> None:
     for name in names:
-        scores[name] = max(scores.get(name, value), value)
+        heard.setdefault(name, []).append(value)
 
 
 def _columns(rows: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -32,6 +32,8 @@ from cotmon.metrics import (
 
 ROC_POINTS = 400
 BINS = 20
+HUGE = 1e300
+"""Where bins of scores end; differences of larger ones are no numbers."""
 MAIN_RATE = 0.01
 """The rate at which scorers are compared."""
 
@@ -130,7 +132,7 @@ def _comparison(
         caught = [_caught(scores, cases.attack) for scores in (mine, theirs)]
         mcnemar_p = mcnemar(*caught).p
     p = _p_value(drawn.auroc.draws[:, k] - drawn.auroc.draws[:, best])
-    p = None if auroc.value is None else p
+    p = None if auroc.low is None else p
     return Comparison(names[best], auroc, tpr, p, delong_p, mcnemar_p, _standing(auroc))
 
 
@@ -184,9 +186,14 @@ def _histogram(scores: FloatArray, attack: BoolArray) -> tuple[tuple[float, int,
     finite = np.isfinite(scores)
     if not finite.any():
         return ()
-    edges = np.histogram_bin_edges(scores[finite], BINS)
-    honest, _ = np.histogram(scores[finite & ~attack], edges)
-    attacks, _ = np.histogram(scores[finite & attack], edges)
+    values = np.clip(scores, -HUGE, HUGE)
+    low, high = float(values[finite].min()), float(values[finite].max())
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # no room for bins between equal scores
+        pad = max(0.5, abs(high) / 2)
+        low, high = high - pad, high + pad
+    edges = np.linspace(low, high, BINS + 1)
+    honest, _ = np.histogram(values[finite & ~attack], edges)
+    attacks, _ = np.histogram(values[finite & attack], edges)
     rows = zip(edges[:-1], honest, attacks, strict=True)
     return tuple((float(e), int(h), int(a)) for e, h, a in rows)
 

@@ -11,13 +11,14 @@ from cotmon.evaluate.baselines import add_baselines
 from cotmon.evaluate.cascades import add_cascades, cascade_rows
 from cotmon.evaluate.cases import Cases
 from cotmon.evaluate.control import control_rows
-from cotmon.evaluate.detection import scorers_of
+from cotmon.evaluate.detection import MAIN_RATE, scorers_of
 from cotmon.evaluate.parts import subsets_of, timing_of, uplift_of, worst_of
 from cotmon.evaluate.result import Evaluation, Scorer
 from cotmon.evaluate.spec import Spec
-from cotmon.metrics import needed
+from cotmon.metrics import honest_needed
 
 _PLAIN = Spec()
+FEW_MONITORS = 6
 CONTROLLED = 6
 """Scorers that protocols are tried with."""
 
@@ -34,6 +35,8 @@ def evaluate(cases: Cases, spec: Spec = _PLAIN) -> Evaluation:
     """
     if not cases.ids:
         raise UsageError("there is no case to evaluate")
+    if not cases.scores:
+        raise UsageError("there is no score: run a monitor, or name recorded ones (--scores)")
     cases = cases.ordered()
     first = _first(cases)
     add_cascades(cases, spec, first)
@@ -48,6 +51,19 @@ def evaluate(cases: Cases, spec: Spec = _PLAIN) -> Evaluation:
         subsets=tuple(subsets_of(cases, first, spec)), timing=timing_of(cases, 0.5),
         uplift=uplift_of(cases, spec), misses=misses, alarms=alarms, notes=_notes(cases, spec),
     )  # fmt: skip
+
+
+def main_scorers(evaluation: Evaluation) -> list[Scorer]:
+    """Those that a first look needs: where a set speaks for many monitors, not each of them."""
+    shown = [s for s in evaluation.scorers if s.kind != "channels"]
+    single = sum(s.kind == "monitor" for s in shown)
+    whole = any(s.kind == "set" for s in shown)
+    return [s for s in shown if s.kind != "monitor" or not whole or single <= FEW_MONITORS]
+
+
+def main_protocol(spec: Spec) -> str:
+    """Trusted monitoring at the audit budget nearest to 1 %: what main tables show."""
+    return f"trusted monitoring, audits {min(spec.budgets, key=lambda b: abs(b - MAIN_RATE)):.3g}"
 
 
 def first_scorer(evaluation: Evaluation) -> Scorer:
@@ -70,18 +86,18 @@ def _aggregation(cases: Cases, spec: Spec) -> str:
     if spec.per == "step":
         return "none: a case is a step"
     if spec.per == "transcript" and cases.names("set"):
-        return "the set's latched statistic; maximum over steps for single monitors"
-    return "maximum over the steps of the case"
+        return f"the set's latched statistic; {spec.aggregation} of the steps for single monitors"
+    return f"{spec.aggregation} of the steps of the case"
 
 
 def _notes(cases: Cases, spec: Spec) -> tuple[str, ...]:
     notes: list[str] = []
     honest = int((~cases.attack).sum())
     for rate in sorted(spec.rates):
-        if honest < needed(rate):
+        if honest < honest_needed(rate):
             notes.append(
                 f"{honest:,} honest cases cannot support a rate of {rate:.3g}: "
-                f"that needs ≥ {needed(rate):,}"
+                f"that needs ≥ {honest_needed(rate):,}"
             )
     groups = len(set(cases.groups))
     if groups < len(cases.ids):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from cotmon.content import dataset_labels, is_dataset
 from cotmon.errors import UsageError
 
 Level = Literal["transcript", "message", "step"]
@@ -25,7 +26,7 @@ class Label(NamedTuple):
         id: of a transcript, of a source message (all steps of that turn), or `TRANSCRIPT/M3.2`.
         target: True for attack, False for honest, None where nobody knows.
         level: what the id names.
-        unit: rows that share it are one case, scored by the maximum.
+        unit: rows that share it are one case, scored by the maximum, an attack if one is.
         split: free text.
         group: scenario; what is resampled.
     """
@@ -36,6 +37,17 @@ class Label(NamedTuple):
     unit: str
     split: str
     group: str
+
+
+def dataset_rows(paths: Iterable[str]) -> list[Label]:
+    """The labels that data set folders among these paths bring with them.
+
+    Raises:
+        ContentError: a manifest is wrong.
+        UsageError: a labels file is.
+    """
+    files = [dataset_labels(Path(path)) for path in paths if is_dataset(Path(path))]
+    return [label for file in files if file is not None for label in read_labels(file)]
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -55,7 +67,8 @@ def _rows(path: Path, rows: csv.DictReader[str]) -> Iterator[Label]:
     missing = {"id", "target"} - set(rows.fieldnames or ())
     if missing:
         raise UsageError(f"{path}: its header lacks {' and '.join(sorted(missing))}")
-    known: dict[tuple[str, str], bool | None] = {}
+    seen: dict[tuple[str, str], Label] = {}
+    groups: dict[str, str] = {}
     for row in rows:
         where = f"{path}:{rows.line_num}"
         target = (row["target"] or "").strip().lower()
@@ -67,9 +80,13 @@ def _rows(path: Path, rows: csv.DictReader[str]) -> Iterator[Label]:
             raise UsageError(f"{where}: level is {level!r}; it is one of {', '.join(_LEVELS)}")
         if not name:
             raise UsageError(f"{where}: it has no id")
-        if known.setdefault((level, name), _TARGETS[target]) is not _TARGETS[target]:
-            raise UsageError(f"{where}: {level} {name!r} is labelled both ways")
-        yield Label(
+        label = Label(
             name, _TARGETS[target], level, row.get("unit") or name, row.get("split") or "",
             row.get("group") or "",
         )  # fmt: skip
+        if seen.setdefault((level, name), label) != label:
+            raise UsageError(f"{where}: {level} {name!r} is labelled otherwise in a row above")
+        named = row.get("unit") and label.group
+        if named and groups.setdefault(label.unit, label.group) != label.group:
+            raise UsageError(f"{where}: the unit {label.unit!r} lies in two groups")
+        yield label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,13 @@ from cotmon.metrics import (
     bootstrap,
     first_marks,
     flags,
+    honest_needed,
     leads,
     localisation_accuracy,
     not_estimable,
     proportion,
     threshold_at,
 )
-from cotmon.metrics.exact import honest_needed
 
 SHOWN = 10
 VALUES = 12
@@ -36,7 +37,8 @@ def subsets_of(cases: Cases, name: str, spec: Spec) -> list[Subset]:
     enough = len(honest) >= honest_needed(MAIN_RATE)
     found: list[Subset] = []
     for by, values in cases.facts.items():
-        kinds = sorted(set(values), key=lambda v: (-values.count(v), v))
+        count = Counter(values)
+        kinds = sorted(count, key=lambda value: (-count[value], value))
         if len(kinds) < 2:
             continue
         for value in kinds[:VALUES]:

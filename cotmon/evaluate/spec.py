@@ -19,6 +19,7 @@ class Spec:
         draws, seed: of the bootstrap over groups.
         success: which columns must be true for an attack to have worked, joined by `+`.
         assume: values for what protocols need and nobody recorded, by name.
+        aggregation: how the scores of a case's steps become one; see `protocols.aggregation`.
         protocols: names of those evaluated besides trusted monitoring.
         cascades: expensive monitors that are asked about the top share of the first scorer.
         escalated: those shares of all cases.
@@ -31,6 +32,7 @@ class Spec:
     seed: int = 0
     success: str = "main_success+side_success"
     assume: dict[str, float] = field(default_factory=dict)
+    aggregation: str = "max"
     protocols: tuple[str, ...] = ()
     cascades: tuple[str, ...] = ()
     escalated: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +18,7 @@ _NO = frozenset({"i", "0", "0.0", "false", "no", "fail"})
 
 @dataclass
 class Truth:
-    """Answers by id; what a log says itself counts where no label does.
+    """Answers by id; what a place was named as, then what a log says, counts where no label does.
 
     Attributes:
         labels: rows of a labels file.
@@ -43,10 +45,41 @@ class Truth:
         """Whether steps, or the turns that hold them, are labelled."""
         return bool(self._by["step"] or self._by["message"])
 
-    def transcript(self, transcript: Transcript) -> Label | None:
-        """The label of a whole transcript; a target None where there is no answer."""
+    def whole(self, transcript: Transcript, steps: Iterable[Step]) -> Label | None:
+        """The label of a whole transcript; a target None where there is no answer.
+
+        One bad turn or step makes it an attack, whatever the log says of itself.
+        """
+        label = self.labelled(transcript, steps)
+        if label is None or not (label.level == "transcript" or label.target):
+            label = self.said(transcript) or label
+        if label is None:
+            return None
+        return label._replace(group=label.group or group_of(transcript))
+
+    def labelled(self, transcript: Transcript, steps: Iterable[Step]) -> Label | None:
+        """What the labels say of it: its own, else what those of its turns and steps come to."""
         label = self._find("transcript", transcript.id)
-        return label or self._own(transcript)
+        if label is not None or not self.of_steps:
+            return label
+        found = [own for step in steps if (own := self.step(transcript, step)) is not None]
+        if not found:
+            return None
+        targets = {own.target for own in found}
+        target = True if True in targets else None if None in targets else False
+        group = next((own.group for own in found if own.group), "")
+        return Label(transcript.id, target, "step", transcript.id, "", group)
+
+    def said(self, transcript: Transcript) -> Label | None:
+        """What the place it was named in, or the log itself, says."""
+        target = self.modes.get(transcript.source.file)
+        if target is None:
+            target = mode_of(transcript)
+        split = {**transcript.metadata, **transcript.labels}.get("split")
+        return None if target is None else Label(
+            transcript.id, target, "transcript", transcript.id,
+            split if isinstance(split, str) else "", group_of(transcript),
+        )  # fmt: skip
 
     def turn(self, transcript: Transcript, turn: str) -> Label | None:
         """The label of a turn, by its own id or as `TRANSCRIPT/TURN`."""
@@ -68,18 +101,17 @@ class Truth:
                 return label
         return None
 
-    def _own(self, transcript: Transcript) -> Label | None:
-        """What the place it was named in, or the log itself, says."""
-        said = {**transcript.metadata, **transcript.labels}
-        target = self.modes.get(transcript.source.file)
-        if target is None:
-            target = _MODES.get(str(said.get("mode", "")).lower())
-        group = said.get("group")
-        split = said.get("split")
-        return None if target is None else Label(
-            transcript.id, target, "transcript", transcript.id,
-            split if isinstance(split, str) else "", group if isinstance(group, str) else "",
-        )  # fmt: skip
+
+def mode_of(transcript: Transcript) -> bool | None:
+    """Whether a log calls itself an attack; None where it says nothing."""
+    mode = {**transcript.metadata, **transcript.labels}.get("mode")
+    return _MODES.get(mode.strip().lower()) if isinstance(mode, str) else None
+
+
+def group_of(transcript: Transcript) -> str:
+    """The scenario that a log names, numbers included; empty where it names none."""
+    group = {**transcript.metadata, **transcript.labels}.get("group")
+    return "" if group is None or group != group else str(group)
 
 
 def columns(transcript: Transcript) -> dict[str, float]:
@@ -100,16 +132,19 @@ def columns(transcript: Transcript) -> dict[str, float]:
 
 
 def recorded_scores(transcript: Transcript) -> dict[str, float]:
-    """Suspicions that another monitor left in the log: numbers of scorers so named."""
+    """Suspicions that another monitor left in the log: numbers of scorers so named.
+
+    A number that is not finite is a failure, NaN.
+    """
     scores = transcript.labels.get("scores")
     if not isinstance(scores, dict):
         return {}
     return {
-        f"log: {name}": float(score["value"])
+        f"log: {name}": float(value) if abs(value) <= sys.float_info.max else math.nan
         for name, score in scores.items()
         if "suspicion" in str(name)
         and isinstance(score, dict)
-        and isinstance(score.get("value"), int | float)
+        and isinstance(value := score.get("value"), int | float)
     }
 
 
@@ -124,7 +159,9 @@ def _dicts(scores: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _truth(raw: object) -> float | None:
-    text = str(raw).strip().lower()
+    if isinstance(raw, int | float):
+        return float(raw) if raw in (0, 1) else None
+    text = raw.strip().lower() if isinstance(raw, str) else ""
     if text in _YES:
         return 1.0
     return 0.0 if text in _NO else None

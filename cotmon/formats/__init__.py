@@ -6,6 +6,7 @@ not read yet are recognised in `_unread.py`. The README beside this file says pe
 where reasoning, calls, observations and sub-agents live.
 """
 
+from cotmon.formats._chat_stream import ChatStream
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
 from cotmon.formats._inspect_copy import copy_with_scores
@@ -15,6 +16,7 @@ from cotmon.formats._reading import Options, find_files, missing, read, read_fil
 __all__ = [
     "FORMATS",
     "SCORE_PREFIX",
+    "ChatStream",
     "Format",
     "LogFile",
     "Options",

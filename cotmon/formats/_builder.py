@@ -164,6 +164,10 @@ class Builder:
         """Takes over notes of the decoder."""
         self._gaps.extend(gaps)
 
+    def since(self, count: int) -> list[Message]:
+        """The messages after the first `count`; for transcripts that still grow."""
+        return self._messages[count:]
+
     def finish(self) -> Transcript:
         """The transcript."""
         messages = tuple(self._messages)

@@ -256,6 +256,16 @@ class _Log:
             builder.gap("cut", "the log was not finished: it has no final header", where="header")
 
 
+def sample_transcript(sample: bytes, header: dict[str, Any]) -> Transcript | Refusal:
+    """One sample that stands in no file yet, read as a finished log with this header holds it.
+
+    Args:
+        sample: its JSON.
+        header: of the log, as far as it is known (`eval`, `plan`, `status`).
+    """
+    return _Log(LogFile(None), header, finished=True).sample(sample, 0, "sample")
+
+
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 

@@ -20,9 +20,11 @@ from cotmon.errors import UsageError
 from cotmon.metrics.cases import BoolArray, FloatArray, truths
 from cotmon.metrics.draws import Groups, IntArray, group_draws, owners
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
+from cotmon.metrics.exact import proportion
 from cotmon.metrics.threshold import alarms_allowed, crowded, unsupported
 
 METHOD = "cluster bootstrap"
+_ALIKE = "no interval: every draw is alike"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,7 @@ class Resampled:
         narrow: for each monitor why there is no interval, else None.
         notes: for each monitor what limits the figure, else None.
         n: (M,) scored cases.
+        units: for each monitor the groups that the figure is a share of; None where it is none.
     """
 
     points: FloatArray
@@ -44,15 +47,32 @@ class Resampled:
     narrow: tuple[str | None, ...]
     notes: tuple[str | None, ...]
     n: IntArray
+    units: tuple[int, ...] | None = None
 
     def estimate(self, monitor: int) -> Estimate:
-        """The figure of one monitor, with its percentile interval."""
+        """The figure of one monitor, with its percentile interval.
+
+        Where every draw is alike (all attacks caught, say) resampling shows no spread, which is
+        no proof of certainty: shares then have the exact interval over groups, others none.
+        """
         n = int(self.n[monitor])
         if why := self.whys[monitor]:
             return not_estimable(why, n)
         low, high, method, narrow = _percentiles(self.draws[:, monitor], self.narrow[monitor])
+        value = float(self.points[monitor])
+        if low is not None and low == high:
+            low, high, method, narrow = self._alike(value, monitor)
         why = "; ".join(filter(None, (self.notes[monitor], narrow))) or None
-        return Estimate(float(self.points[monitor]), low, high, method, why, n)
+        return Estimate(value, low, high, method, why, n)
+
+    def _alike(
+        self, value: float, monitor: int
+    ) -> tuple[float | None, float | None, str, str | None]:
+        if self.units is None:
+            return None, None, "", _ALIKE
+        groups = self.units[monitor]
+        exact = proportion(round(value * groups), groups)
+        return exact.low, exact.high, f"{exact.method} over groups: every draw is alike", None
 
     def difference(self, first: int, second: int) -> Estimate:
         """First minus second monitor, each on the cases it scored, from the same draws."""
@@ -63,6 +83,8 @@ class Resampled:
             self.draws[:, first] - self.draws[:, second], self.narrow[first] or self.narrow[second]
         )
         value = float(self.points[first] - self.points[second])
+        if low is not None and low == high:
+            return Estimate(value, why=_ALIKE, n=n)
         return Estimate(value, low, high, method and f"paired {method}", narrow, n)
 
 
@@ -229,6 +251,8 @@ def _bootstrapped(
     n = np.array([column.n for column in columns], dtype=np.int64)
     lacking = tuple(lacking_class(c.n_honest, c.n - c.n_honest) for c in columns)
     narrow = tuple(column.narrow() for column in columns)
+    attacks = tuple(column.groups_attack for column in columns)
+    honest = tuple(column.groups_honest for column in columns)
     tpr, fpr = {}, {}
     for i, rate in enumerate(rates):
         whys = tuple(
@@ -237,7 +261,7 @@ def _bootstrapped(
         )
         notes = tuple(crowded(c.top_honest, c.n_honest, rate) for c in columns)
         at_tpr, at_fpr = figures[1 + i], figures[1 + k + i]
-        tpr[rate] = Resampled(at_tpr[0], at_tpr[1:], whys, narrow, notes, n)
-        fpr[rate] = Resampled(at_fpr[0], at_fpr[1:], whys, narrow, notes, n)
+        tpr[rate] = Resampled(at_tpr[0], at_tpr[1:], whys, narrow, notes, n, attacks)
+        fpr[rate] = Resampled(at_fpr[0], at_fpr[1:], whys, narrow, notes, n, honest)
     area = Resampled(figures[0, 0], figures[0, 1:], lacking, narrow, none, n)
     return Bootstrapped(area, tpr, fpr, groups)

@@ -1,10 +1,9 @@
-"""The one threshold rule, and who is audited.
+"""The one threshold rule.
 
 Flag what reaches the threshold. The threshold at rate r is the smallest number t with
 (1 + #{honest >= t}) / (n + 1) <= r: the conformal rule, whose expected false-alarm rate on
 exchangeable honest units is at most r (Vovk et al. 2005). Tied scores are never split: either
-all of them are flagged or none. Ties are broken, by a seeded draw, only where a fixed number
-of cases is audited.
+all of them are flagged or none. (Audit budgets do split ties, by a draw: `protocols.budget`.)
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
-from cotmon.errors import UsageError
-from cotmon.metrics.cases import BoolArray, FloatArray, numbers, scored
+from cotmon.metrics.cases import BoolArray, numbers, scored
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 from cotmon.metrics.exact import check_rate, honest_needed, proportion
 
@@ -26,19 +23,13 @@ def resolution(n: int) -> float:
     return 1 / (n + 1)
 
 
-def needed(rate: float) -> int:
-    """How many honest units support a rate: 59 at 5 %, 299 at 1 %, 2,995 at 0.1 %."""
-    return honest_needed(rate)
-
-
-def supported(n: int, rate: float) -> bool:
-    """Whether n honest units are enough to speak of this false-alarm rate."""
-    return n >= needed(rate)
-
-
 def unsupported(n: int, rate: float) -> str | None:
-    """Why nothing is said at this rate with n honest units; None where they suffice."""
-    return None if supported(n, rate) else f"needs ≥ {needed(rate):,} honest"
+    """Why nothing is said at this rate with n honest units; None where they suffice.
+
+    59 do at 5 %, 299 at 1 %, 2,995 at 0.1 %.
+    """
+    least = honest_needed(rate)
+    return None if n >= least else f"needs ≥ {least:,} honest"
 
 
 def most_within(rate: float, n: int) -> int:
@@ -121,41 +112,3 @@ def crowded(top: int, honest: int, rate: float) -> str | None:
     if top <= alarms_allowed(honest, rate):
         return None
     return f"nothing can be flagged: {top:,} of {honest:,} honest cases share the highest score"
-
-
-def _budget(scores: ArrayLike, share: float) -> tuple[FloatArray, int]:
-    if not 0 <= share <= 1:
-        raise UsageError(f"an audit budget lies between 0 and 1, not {share!r}")
-    values = numbers(scores, "scores")
-    known = np.where(np.isnan(values), -np.inf, values)
-    return known, most_within(share, len(known)) if len(known) else 0
-
-
-def audit_top(scores: ArrayLike, share: float, rng: np.random.Generator) -> BoolArray:
-    """Who is audited: exactly the budget's number, from the top, ties at the edge by draw.
-
-    Args:
-        scores: unscored (NaN) ones come last.
-        share: audit budget in [0, 1]; the number is the largest whole one within it.
-        rng: draws among those tied at the edge.
-
-    Raises:
-        UsageError: the share is not within [0, 1].
-    """
-    known, budget = _budget(scores, share)
-    order = np.lexsort((rng.random(len(known)), -known))
-    audited = np.zeros(len(known), dtype=np.bool_)
-    audited[order[:budget]] = True
-    return audited
-
-
-def audit_chances(scores: ArrayLike, share: float) -> FloatArray:
-    """Each case's chance of being audited by `audit_top`: those tied at the edge share the rest.
-
-    Raises:
-        UsageError: the share is not within [0, 1].
-    """
-    known, budget = _budget(scores, share)
-    above = rankdata(-known, "min") - 1
-    tied = rankdata(-known, "max") - above
-    return np.clip((budget - above) / tied, 0.0, 1.0)

@@ -63,24 +63,6 @@ def cusum(suspicions: Sequence[float], drift: float = 0.5) -> float:
     return highest
 
 
-def latched_tail(tails: Sequence[float]) -> float:
-    """The least over k of k · (smallest tail among the first k), at most 1; low is suspicious.
-
-    Each term is the Bonferroni p-value of the first k steps; their minimum is a statistic to be
-    calibrated, not itself one. It never rises when steps follow: a flag, once raised, stays.
-    """
-    smallest, best = 1.0, 1.0
-    for k, tail in enumerate(tails, start=1):
-        smallest = min(smallest, tail)
-        best = min(best, k * smallest)
-    return best
-
-
-def latched(suspicions: Sequence[float]) -> float:
-    """1 − `latched_tail`, where a suspicion is 1 − tail."""
-    return 1 - latched_tail([1 - s for s in suspicions])
-
-
 def chance_of_any(step_rate: float, steps: int) -> float:
     """1 − (1 − a)^T: the share of honest runs of T independent steps that `max` would flag."""
     return -math.expm1(steps * math.log1p(-step_rate)) if step_rate < 1 else float(steps > 0)
@@ -92,5 +74,4 @@ AGGREGATIONS: dict[str, Aggregation] = {
     "top 3 mean": partial(top_mean, k=3),
     "noisy-or": noisy_or,
     "cusum": cusum,
-    "latched": latched,
 }

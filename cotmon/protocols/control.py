@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cases:
+class Side:
     """Stored cases of one side, honest or attack.
 
     Attributes:
@@ -103,8 +103,8 @@ class ControlResult:
 
 def evaluate(
     protocol: ControlProtocol,
-    honest: Cases,
-    attack: Cases,
+    honest: Side,
+    attack: Side,
     *,
     aggregation: str,
     attacker: Attacker | None = None,
@@ -152,7 +152,7 @@ def evaluate(
 class _Known:
     """Where the answers come from: recorded, else assumed."""
 
-    cases: Cases
+    cases: Side
     assume: Mapping[str, float]
 
     def value(self, name: str, like: Array) -> Array | None:
@@ -214,7 +214,7 @@ def _mean(
 def _phases(
     protocol: ControlProtocol,
     tries: Fates,
-    attack: Cases,
+    attack: Side,
     weights: Array,
     landed: float,
     assume: Mapping[str, float],
@@ -232,7 +232,7 @@ def _phases(
 
 
 def _count(
-    tries: Fates, attack: Cases, weights: Array, landed: float | None, assume: Mapping[str, float]
+    tries: Fates, attack: Side, weights: Array, landed: float | None, assume: Mapping[str, float]
 ) -> dict[str, float]:
     detects = assume.get("audit_detects", 1.0)
     audited = float(weights @ tries.audit)
@@ -254,13 +254,13 @@ def _share(ends: Array) -> float:
     return float(ends.sum() / len(ends)) if len(ends) else 0.0
 
 
-def _sizes(honest: Cases, attack: Cases) -> dict[str, int]:
+def _sizes(honest: Side, attack: Side) -> dict[str, int]:
     sides = {"honest": honest, "attack": attack}
     missing = {f"unscored_{k}": int((~np.isfinite(c.suspicions)).sum()) for k, c in sides.items()}
     return {name: len(cases.suspicions) for name, cases in sides.items()} | missing
 
 
-def _check(assume: Mapping[str, float], honest: Cases, attack: Cases) -> None:
+def _check(assume: Mapping[str, float], honest: Side, attack: Side) -> None:
     for name, value in assume.items():
         if name not in ASSUMABLE:
             raise UsageError(

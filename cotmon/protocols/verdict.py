@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from cotmon.records import Cue, Score, Verdict
 
+_DIGITS = 6
+"""Decimals of the common scale, as `calibration.DIGITS` has it."""
+
 
 def suspicion(u: float, t: float) -> float:
     """Where a score stands against its threshold: 0.5 exactly at it, 1 at the very top.
@@ -33,9 +36,17 @@ def value_at(suspicion: float, t: float) -> float:
     return t if t >= 1 else t + (suspicion - 0.5) * 2 * (1 - t)
 
 
-def mark_value(suspicion: float, t: float) -> float:
-    """The smallest value of four decimals that has at least this suspicion."""
-    return math.ceil(value_at(suspicion, t) * 1e4 - 1e-6) / 1e4
+def mark_value(limit: float, t: float) -> float:
+    """The smallest value of four decimals whose suspicion, on the common scale, reaches a limit.
+
+    Args:
+        limit: a suspicion of `_DIGITS` decimals, in [0, 1].
+        t: threshold by hand; in (0, 1].
+    """
+    mark = math.ceil(value_at(limit, t) * 1e4 - 1e-6) / 1e4
+    below = round(mark - 1e-4, 4)
+    rounded_up = below >= 0 and round(suspicion(below, t), _DIGITS) >= limit
+    return below if rounded_up else mark
 
 
 def is_marked(score: Score) -> bool:

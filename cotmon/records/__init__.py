@@ -22,7 +22,7 @@ from cotmon.records.result import (
     Worst,
     is_near,
 )
-from cotmon.records.step import Step, parse_address, step_of
+from cotmon.records.step import AGENT, Step, parse_address, step_of
 from cotmon.records.transcript import (
     LETTER,
     UNREADABLE,
@@ -40,6 +40,7 @@ from cotmon.records.transcript import (
 from cotmon.records.view import History, Part, View, ViewSize
 
 __all__ = [
+    "AGENT",
     "CUES",
     "LETTER",
     "RANK",

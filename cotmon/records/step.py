@@ -8,6 +8,8 @@ import msgspec
 
 from cotmon.records.transcript import Channel, Message, Provenance
 
+AGENT: frozenset[Channel] = frozenset({"reasoning", "text", "action"})
+"""Channels on which the agent itself speaks or acts: rates of steps count these."""
 ADDRESS = re.compile(r"^\[?M(\d+)\.(\d+)\]?$")
 
 

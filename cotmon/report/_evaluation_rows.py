@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cotmon.evaluate import Evaluation
+from cotmon.evaluate import Evaluation, main_protocol, main_scorers
 from cotmon.evaluate.result import Comparison, ControlRow, Detection, Scorer
 from cotmon.metrics import Estimate
 from cotmon.report._figures import Cell, Grid, named, per_cent, plain, share, tabled
-from cotmon.report.evaluation_table import BUDGET, MAIN, rated
+from cotmon.report.evaluation_table import MAIN, rated
 
 _STANDING = {
     "beats": "▲ better",
@@ -51,12 +51,13 @@ class MainTable:
 
 def main_table(found: Evaluation) -> MainTable:
     """As on the terminal, and against the best baseline; a column without any figure is named."""
-    protocol = f"trusted monitoring, {BUDGET}"
-    control = {row.scorer: row for row in found.control if row.protocol == protocol}
+    control = {
+        row.scorer: row for row in found.control if row.protocol == main_protocol(found.spec)
+    }
     rates = [r for r in MAIN if any(r in s.main.tpr for s in found.scorers)]
     heads = ["AUROC", "Against the best baseline", *(f"TPR at {per_cent(r)}" for r in rates),
              "Safety", "Usefulness"]  # fmt: skip
-    rows = [_row(s, rates, control.get(s.name)) for s in tabled(found)]
+    rows = [_row(s, rates, control.get(s.name)) for s in main_scorers(found)]
     columns = range(len(heads))
     kept = [k for k in columns if any(_filled(row.cells[k]) for row in rows)]
     whys = [[row.cells[k].text for row in rows if row.cells[k].text != "–"] for k in columns]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cotmon.evaluate import Evaluation, first_scorer
+from cotmon.evaluate import Evaluation, first_scorer, main_scorers
+from cotmon.evaluate.detection import MAIN_RATE, key
 from cotmon.evaluate.result import Scorer
 from cotmon.metrics import Estimate
 from cotmon.report._figures import all_named, lacking, named, per_cent, rival
 from cotmon.report.evaluation_table import number, rated
 
-MAIN = "0.01"
 _AGAINST = {
     "beats": "beats the best baseline, %s, in AUROC (%s against %s)",
     "not shown": "is not shown to beat the best baseline, %s, in AUROC (%s against %s)",
@@ -51,7 +51,7 @@ def headline(found: Evaluation) -> Headline:
     others = [
         (words, all_named(names))
         for word, words in _OTHERS
-        if (names := [s.name for s in found.scorers
+        if (names := [s.name for s in main_scorers(found)
                       if s is not first and s.comparison and s.comparison.standing == word])
     ]  # fmt: skip
     return Headline(standing == "beats", sentence, others, list(_unsaid(found, first)))
@@ -70,7 +70,7 @@ def _standing(found: Evaluation, first: Scorer) -> Markup:
 
 
 def _caught(first: Scorer) -> str:
-    caught = first.main.tpr.get(MAIN, Estimate(None))
+    caught = first.main.tpr.get(key(MAIN_RATE), Estimate(None))
     if caught.value is None:
         return "; how many attacks it catches at 1 % false alarms cannot be said"
     return f"; at 1 % false alarms it catches {rated(caught)} of attacks"

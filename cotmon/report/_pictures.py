@@ -61,7 +61,7 @@ def roc(found: Evaluation) -> Picture:
     if not drawn:
         return Picture(title, "roc", ("A curve needs scored honest and attack cases.",))
     honest = found.honest - min(s.unscored_honest for s in drawn)
-    floor = min(1.0, 1 - 0.05 ** (1 / max(honest, 1)))  # the rate that `needed` asks so many for
+    floor = min(1.0, 1 - 0.05 ** (1 / max(honest, 1)))  # `honest_needed` turned round
     curves = [_curve(found, s, s.roc) for s in drawn]
     rates = [r for r in _plots.TICKS if r * max(honest, 1) >= 0.5]
     rows = [(per_cent(r), *(f"{c.at(r):.1%}".replace("%", " %") for c in curves)) for r in rates]

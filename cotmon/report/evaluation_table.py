@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from cotmon.evaluate import Evaluation, first_scorer
-from cotmon.evaluate.result import ControlRow, Scorer, Worst
+from cotmon.evaluate import Evaluation, first_scorer, main_protocol, main_scorers
+from cotmon.evaluate.result import ControlRow, Detection, Scorer, Worst
 from cotmon.metrics import Estimate
 from cotmon.report.table import shown
 
 MAIN = ("0.01", "0.001")
-BUDGET = "audits 0.01"
 
 
 def rated(figure: Estimate, digits: int = 0) -> str:
@@ -72,37 +71,45 @@ def print_evaluation(
 def _table(heads: Iterable[str], title: str | None = None) -> Table:
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for k, head in enumerate(heads):
-        table.add_column(head, justify="right" if k else "left", overflow="fold")
+        table.add_column(head, justify="right" if k else "left", overflow="fold", no_wrap=k == 1)
     return table
 
 
 def _main_table(found: Evaluation) -> Table:
+    """The main figures; a column in which nothing can be said is left to the notes."""
     control = {
-        row.scorer: row for row in found.control
-        if row.protocol == f"trusted monitoring, {BUDGET}"
-    }  # fmt: skip
-    table = _table(
-        ("scorer", "AUROC", "TPR at 1 %", "TPR at 0.1 %", "safety", "usefulness", "unscored")
-    )
-    for scorer in found.scorers:
-        if scorer.kind == "channels":
-            continue
+        row.scorer: row for row in found.control if row.protocol == main_protocol(found.spec)
+    }
+    scorers = main_scorers(found)
+    rates = [r for r in MAIN if any(_said(s.main.tpr.get(r)) for s in scorers)]
+    useful = any(_said(row.usefulness) for row in control.values())
+    heads = ["scorer", "AUROC", *(f"TPR at {float(r) * 100:g} %" for r in rates), "safety"]
+    table = _table([*heads, *(["usefulness"] if useful else []), "unscored"])
+    for scorer in scorers:
         row = control.get(scorer.name)
         missing = scorer.unscored_honest + scorer.unscored_attack
+        cells = [rated(row.safety), _short(row.usefulness)] if row else ["", ""]
         table.add_row(
-            _named(scorer), number(scorer.main.auroc),
-            *(rated(scorer.main.tpr[r]) if r in scorer.main.tpr else "" for r in MAIN),
-            rated(row.safety) if row else "", _short(row.usefulness) if row else "",
-            f"{missing:,}",
+            _named(scorer), number(scorer.main.auroc), *_tprs(scorer.main, rates),
+            *cells[: 1 + useful], f"{missing:,}",
         )  # fmt: skip
         if missing:
+            worst = (
+                [rated(row.pessimistic_safety), _short(row.pessimistic_usefulness)] if row else []
+            )
             table.add_row(
-                "[dim]  if the unscored are held against it[/]", number(scorer.pessimistic.auroc),
-                *(rated(scorer.pessimistic.tpr[r]) if r in scorer.main.tpr else "" for r in MAIN),
-                rated(row.pessimistic_safety) if row else "",
-                _short(row.pessimistic_usefulness) if row else "",
+                "[dim]  unscored held against it[/]", number(scorer.pessimistic.auroc),
+                *_tprs(scorer.pessimistic, rates), *worst[: 1 + useful],
             )  # fmt: skip
     return table
+
+
+def _said(figure: Estimate | None) -> bool:
+    return figure is not None and figure.value is not None
+
+
+def _tprs(detection: Detection, rates: list[str]) -> list[str]:
+    return [rated(detection.tpr[r]) if r in detection.tpr else "" for r in rates]
 
 
 def _named(scorer: Scorer) -> str:
@@ -119,7 +126,7 @@ def _short(figure: Estimate) -> str:
 
 def _print_standing(console: Console, found: Evaluation) -> None:
     """Which monitors beat the best baseline, in one line each way."""
-    rows = [s for s in found.scorers if s.comparison is not None]
+    rows = [s for s in main_scorers(found) if s.comparison is not None]
     known = [s.comparison for s in rows if s.comparison is not None]
     baseline = next((c.baseline for c in known if c.baseline is not None), None)
     if baseline is None:
@@ -195,7 +202,7 @@ def _cascade_table(found: Evaluation) -> Table:
 def _subset_table(found: Evaluation) -> Table:
     name = first_scorer(found).name
     table = _table(("part", "honest", "attacks", "AUROC", "TPR", "false alarms"),
-                   f"Parts, {name}, at the 1 % threshold of the whole")  # fmt: skip
+                   f"Parts, {shown(name)}, at the 1 % threshold of the whole")  # fmt: skip
     for part in found.subsets:
         table.add_row(
             shown(f"{part.by}: {part.value}"), f"{part.honest:,}", f"{part.attacks:,}",
@@ -217,13 +224,13 @@ def _print_rest(console: Console, found: Evaluation) -> None:
             f"before it {rated(time.in_time)}, the highest step is a bad one "
             f"{rated(time.localised)}", soft_wrap=True,
         )  # fmt: skip
-    for title, rows in (("missed", found.misses), ("false alarm", found.alarms)):
+    for title, rows in (("lowest attack", found.misses), ("highest honest", found.alarms)):
         for row in rows[:3]:
             console.print(f"{title}: {_place(row)}", soft_wrap=True)
 
 
 def _place(row: Worst) -> str:
-    score = "unscored" if row.score is None else f"{row.score:.3f}"
+    score = "unscored" if row.score is None else f"{row.score:.4g}"
     where = f" [{row.address}]" if row.address else ""
     return shown(f"{score} {row.case}{where} {row.quote}", 160)
 
@@ -246,6 +253,10 @@ def against_table(found: Evaluation, before: Evaluation) -> Table:
 def _notes(found: Evaluation) -> list[str]:
     spec = found.spec
     notes = list(found.notes)
+    if found.control and not any(_said(row.usefulness) for row in found.control):
+        notes.append(
+            f"usefulness {_short(found.control[0].usefulness)} (--assume NAME=VALUE gives it)"
+        )
     notes += [f"left out, {n:,}: {why}" for why, n in found.left_out.items()]
     if spec.assume:
         given = ", ".join(f"{name} = {value:g}" for name, value in sorted(spec.assume.items()))
@@ -253,7 +264,7 @@ def _notes(found: Evaluation) -> list[str]:
     if found.control:
         row = found.control[0]
         notes.append(
-            f"safety, usefulness: trusted monitoring, {BUDGET}; attacker {row.attacker}; steps to "
+            f"safety, usefulness: {main_protocol(spec)}; attacker {row.attacker}; steps to "
             f"a case: {row.aggregation}; an attack works where {spec.success} says so"
         )
     notes.append(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
+
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def junit(name: str, words: str, code: int) -> str:
@@ -18,5 +21,5 @@ def junit(name: str, words: str, code: int) -> str:
 
 
 def _xml(text: str) -> str:
-    """XML has no control characters, however they are written."""
-    return "".join(c if c >= " " and not "\ud800" <= c <= "\udfff" else "�" for c in text)
+    """XML 1.0 has no control characters, surrogates and non-characters, however written."""
+    return _NOT_IN_XML.sub("�", text)

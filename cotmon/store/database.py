@@ -14,14 +14,16 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from cotmon.content import project_file, store_url
 from cotmon.errors import StoreError
 from cotmon.store.evaluations import Evaluations
 from cotmon.store.reviews import Reviews
 from cotmon.store.runs import Runs
 from cotmon.store.scores import Scores
 from cotmon.store.transcripts import Transcripts
+from cotmon.store.watches import Watches
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The revision these tables have; see `migrations/versions`."""
 _BEGIN = "sqlite_begin"
 
@@ -31,7 +33,7 @@ class Store:
 
     Attributes:
         url: as given, without a password.
-        runs, transcripts, scores, reviews, evaluations: its parts.
+        runs, transcripts, scores, reviews, evaluations, watches: its parts.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -43,6 +45,7 @@ class Store:
         self.scores = Scores()
         self.reviews = Reviews()
         self.evaluations = Evaluations()
+        self.watches = Watches()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -78,7 +81,14 @@ class Store:
 
 
 def default_url() -> str:
-    """SQLite in the user's data folder."""
+    """That of the project, else SQLite in the user's data folder.
+
+    Raises:
+        ContentError: the project's file is wrong.
+    """
+    path = project_file()
+    if path is not None and (url := store_url(path)) is not None:
+        return url
     return f"sqlite:///{user_data_path('cotmon') / 'cotmon.db'}"
 
 

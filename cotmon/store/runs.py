@@ -89,7 +89,7 @@ class Runs:
         if calibration is not None:
             row = {"hash": hashed, "body": json_text(calibration[1])}
             add_rows(connection, _ADD_CALIBRATION, [row])
-        connection.execute(runs.insert(), {**run, "owner": _me(), "calibration": hashed})
+        connection.execute(runs.insert(), {**run, "owner": own_name(), "calibration": hashed})
         for k, card in enumerate(cards):
             record = msgspec.to_builtins(card)
             row = {"hash": card.hash, "name": card.name, "card": json_text(record)}
@@ -101,7 +101,7 @@ class Runs:
         """Runs of the same command whose process ended before they were done, newest first."""
         query = select(runs.c.id, runs.c.owner).where(runs.c.key == key, runs.c.finished.is_(None))
         rows = connection.execute(query.order_by(runs.c.id.desc())).all()
-        return [row.id for row in rows if not _is_alive(row.owner)]
+        return [row.id for row in rows if not is_alive(row.owner)]
 
     def others_unfinished(self, connection: Connection, run: str) -> bool:
         """Whether a run besides this one still needs scores that are bound nowhere yet."""
@@ -126,6 +126,23 @@ class Runs:
     def add_readings(self, connection: Connection, run: str, new: Sequence[NewReading]) -> None:
         """Notes judged transcripts; their messages are stored apart."""
         add_rows(connection, _ADD_READING, [_values(run, reading) for reading in new])
+
+    def place_of(self, connection: Connection, run: str, name: str) -> tuple[int, str | None]:
+        """Where a transcript of this id stands in the run, and its content; else the next place."""
+        query = select(readings.c.ordinal, readings.c.transcript)
+        found = connection.execute(
+            query.where(readings.c.run == run, readings.c.id == name)
+        ).first()
+        if found is not None:
+            return found.ordinal, found.transcript
+        last = connection.scalar(select(func.max(readings.c.ordinal)).where(readings.c.run == run))
+        return (0 if last is None else last + 1), None
+
+    def replace_reading(self, connection: Connection, run: str, new: NewReading) -> None:
+        """Puts a judged transcript in its place, whatever stood there."""
+        here = (readings.c.run == run, readings.c.ordinal == new.ordinal)
+        connection.execute(delete(readings).where(*here))
+        self.add_readings(connection, run, [new])
 
     def read_before(
         self, connection: Connection, contents: Sequence[str], set_hash: str
@@ -239,11 +256,12 @@ class Runs:
         connection.execute(delete(calibrations).where(calibrations.c.hash.not_in(used)))
 
 
-def _me() -> str:
+def own_name() -> str:
+    """This process, as it stands in `runs.owner`."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _is_alive(owner: str) -> bool:
+def is_alive(owner: str) -> bool:
     """Whether the process still runs; on another host nobody here can know, so it does."""
     host, _, process = owner.rpartition(":")
     if host != socket.gethostname() or os.name != "posix":

@@ -207,3 +207,68 @@ evaluations = Table(
     Column("body", _JSON, nullable=False),
 )  # fmt: skip
 """Evaluations, for `gate` and `evaluate --against`."""
+
+watched = Table(
+    "watched", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("thread", String(200), nullable=False),
+    Column("host", String(40), nullable=False),
+    Column("agent", Text),
+    Column("began", String(32), nullable=False),
+    Column("settled", Integer, nullable=False),  # messages that the run's reading holds
+    PrimaryKeyConstraint("run", "thread"),
+    Index("watched_by_thread", "thread"),
+)  # fmt: skip
+"""Conversations of living agents; `settle` makes each a reading of its run."""
+
+watched_messages = Table(
+    "watched_messages", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("thread", String(200), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("body", _JSON, nullable=False),  # an OpenAI-style chat message
+    PrimaryKeyConstraint("run", "thread", "ordinal"),
+)  # fmt: skip
+
+decisions = Table(
+    "decisions", metadata,
+    Column("key", String(32), primary_key=True),
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("thread", String(200), nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("enforced", Boolean, nullable=False),
+    Column("suspicion", Float),
+    Column("latency_ms", Float, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("body", _JSON, nullable=False),
+    Index("decisions_by_time", "at"),
+    Index("decisions_by_thread", "run", "thread"),
+)  # fmt: skip
+
+faults = Table(
+    "faults", metadata,
+    Column("run", String(32), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("kind", String(80), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("run", "day", "kind"),
+)  # fmt: skip
+"""How often watching itself failed, by day and kind."""
+
+pauses = Table(
+    "pauses", metadata,
+    Column("token", String(32), primary_key=True),
+    Column("decision", String(32), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("thread", String(200), nullable=False),
+    Column("state", String(10), nullable=False),  # pending, approved, rejected, spent
+    Column("asked", String(32), nullable=False),
+    Column("who", Text),
+    Column("why", Text),
+    Column("answered", String(32)),
+    Column("body", _JSON, nullable=False),  # what is to run, and the evidence
+    Index("pauses_by_decision", "decision"),
+)  # fmt: skip
+"""Questions to people. An approval is spent once."""

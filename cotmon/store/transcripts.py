@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, delete, func, select, text
 
 from cotmon.records import Call, Message, Outcome, Step, step_of
 from cotmon.store._rows import add_rows, json_text
 from cotmon.store.scores import outcome_of
-from cotmon.store.tables import messages, outcomes, scores, steps, texts, transcripts
+from cotmon.store.tables import messages, outcomes, readings, scores, steps, texts, transcripts
 
 _ADD_TEXT = text("INSERT INTO texts (hash, text) VALUES (:hash, :text) ON CONFLICT DO NOTHING")
 _ADD_TRANSCRIPT = text(
@@ -138,6 +138,15 @@ class Transcripts:
             .where(and_(scores.c.transcript == content, scores.c.monitor.in_(monitors)))
         )
         return iter(connection.execute(query).mappings().all())  # pyright: ignore[reportReturnType]
+
+    def drop(self, connection: Connection, content: str) -> None:
+        """Drops one transcript that no run reads any more; texts and outcomes stay."""
+        used = select(readings.c.ordinal).where(readings.c.transcript == content).limit(1)
+        if connection.scalar(used) is not None:
+            return
+        own = (scores.c.transcript, steps.c.transcript, messages.c.transcript, transcripts.c.hash)
+        for key in own:
+            connection.execute(delete(key.table).where(key == content))
 
     def sweep(self, connection: Connection) -> int:
         """Drops what no run reads any more; returns the number of transcripts dropped."""

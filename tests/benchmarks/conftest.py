@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cotmon.cli._choice import set_hash
 from cotmon.cli._replaying import Replaying
 from cotmon.content import find_set, members
 from cotmon.engine import Judging, load_monitors
+from cotmon.engine.choice import set_hash
 from cotmon.formats import Options, cotmon_jsonl, read
 from cotmon.models import Models
 from cotmon.records import Transcript

@@ -192,7 +192,7 @@ def test_an_unreadable_reasoning_is_incomplete(cotmon_cli, write_log):
 def test_the_table_shows_where_and_why(cotmon_cli, write_log, chat):
     log = write_log("log.jsonl", [chat("a", 3, TAGS)])
     said = cotmon_cli.replay(log, *RULES).stdout
-    for words in ("verdict: flag", "[M2.", "uncalibrated", "steganography/hidden-characters",
+    for words in ("verdict: flag", "[M2.", "honest: 1 in", "steganography/hidden-characters",
                   "access: raw", "by hand", "cotmon show", "not a safe agent"):  # fmt: skip
         assert words in said, words
     assert "\x1b" not in said

@@ -84,7 +84,10 @@ def test_marked_steps_are_asked_with_words_scores_and_context_and_nothing_acts(r
     assert done.returncode == 0
     assert [m[3] for m in ITEM.finditer(done.stdout)] == [" · marked"] * 4
     assert "cover my tracks" in done.stdout and MONITOR in done.stdout
-    assert "0.8500 of 0.6" in done.stdout and "speaks of hiding its own acts" in done.stdout
+    assert (
+        re.search(r"0\.8500 of 0\.\d+", done.stdout)
+        and "speaks of hiding its own acts" in done.stdout
+    )
     assert "\x1b" not in done.stdout and "\u202e" not in done.stdout
     assert "<U+001B>[2J<U+202E>[red]no[/red] :smile: \\" in done.stdout
     assert re.search(r"^  │ all judged", done.stdout, re.M), "the log speaks behind a bar"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import cotmon
-from cotmon.cli._choice import choose
 from cotmon.content import find_set
 from cotmon.engine import content_hash, load_monitors, result_of, score
+from cotmon.engine.choice import choose
 from cotmon.models import Models
 from cotmon.records import Transcript
 

@@ -123,3 +123,28 @@ def test_the_interval_covers_when_cases_come_in_groups():
         estimate = found.auroc.estimate(0)
         covered += estimate.low <= truth <= estimate.high
     assert 0.87 < covered / 120 <= 0.99
+
+
+def test_draws_that_are_all_alike_prove_nothing():
+    """Two attacks of two that are caught are no evidence for a rate near 1."""
+    rng = np.random.default_rng(0)
+    attack = np.arange(402) >= 400
+    scores = np.where(attack, 1.0, rng.random(402) / 2)[:, None]
+    found = bootstrap(scores, attack, list(range(402)), rates=(0.05,), draws=100)
+    caught = found.tpr[0.05].estimate(0)
+    assert (caught.value, caught.high) == (1.0, 1.0)
+    assert caught.low == pytest.approx(0.025 ** (1 / 2))  # Clopper-Pearson, 2 of 2
+    assert "alike" in caught.method
+    assert found.auroc.estimate(0).low is None
+    both = np.concatenate([scores, np.full((402, 1), 0.5)], axis=1)
+    paired = bootstrap(both, attack, list(range(402)), rates=(0.05,), draws=100).auroc
+    difference = paired.difference(0, 1)
+    assert difference.value == 0.5 and difference.low is None and "alike" in difference.why
+
+
+def test_groups_that_are_all_alike_count_as_groups():
+    attack = np.arange(460) >= 400
+    groups = [f"h{k}" for k in range(400)] + [f"a{k % 3}" for k in range(60)]
+    scores = np.where(attack, 1.0, np.arange(460) / 1000)[:, None]
+    caught = bootstrap(scores, attack, groups, rates=(0.05,), draws=100).tpr[0.05].estimate(0)
+    assert caught.low == pytest.approx(0.025 ** (1 / 3))  # three groups, not sixty cases

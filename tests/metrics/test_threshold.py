@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from cotmon.errors import UsageError
 from cotmon.metrics import (
     alarms_allowed,
-    audit_chances,
-    audit_top,
     distinct,
     flags,
-    needed,
+    honest_needed,
     pessimistic,
     resolution,
-    supported,
     threshold_at,
     tpr_at,
+    unsupported,
 )
 
 grid = st.lists(st.integers(-3, 8).map(float), min_size=0, max_size=80)
@@ -50,9 +48,9 @@ def test_the_number_allowed_is_exact_although_decimal_rates_are_not(n, thousandt
 
 
 def test_rates_are_supported_from_the_known_numbers_on():
-    assert [needed(r) for r in (0.05, 0.02, 0.01, 0.005, 0.001)] == [59, 149, 299, 598, 2995]
+    assert [honest_needed(r) for r in (0.05, 0.02, 0.01, 0.005, 0.001)] == [59, 149, 299, 598, 2995]
     assert resolution(99) == 0.01
-    assert supported(299, 0.01) and not supported(298, 0.01)
+    assert unsupported(299, 0.01) is None and unsupported(298, 0.01) == "needs ≥ 299 honest"
 
 
 def test_tpr_is_refused_below_the_needed_number_and_says_what_is_needed():
@@ -91,34 +89,7 @@ def test_unscored_cases_are_left_out_or_held_against_the_monitor():
     assert tpr_at(pessimistic(scores, attack), attack, 0.05).value == 0.9
 
 
-@given(st.lists(st.integers(0, 3).map(float), max_size=12), st.floats(0, 1), st.integers(0, 9))
-def test_an_audit_takes_its_exact_number_from_the_top(scores, share, seed):
-    audited = audit_top(scores, share, np.random.default_rng(seed))
-    chances = audit_chances(scores, share)
-    number = int(audited.sum())
-    assert number / max(len(scores), 1) <= share
-    assert number == len(scores) or (number + 1) / len(scores) > share
-    assert chances.sum() == pytest.approx(number)
-    assert (audited <= (chances > 0)).all() and (audited >= (chances == 1)).all()
-
-
-def test_ties_at_the_audit_edge_are_drawn_evenly_and_by_seed():
-    scores = [0.9, 0.5, 0.5, 0.5, math.nan]
-    assert audit_chances(scores, 0.4).tolist() == pytest.approx([1, 1 / 3, 1 / 3, 1 / 3, 0])
-    rng = np.random.default_rng(1)
-    counts = np.sum([audit_top(scores, 0.4, rng) for _ in range(3000)], axis=0)
-    assert counts[0] == 3000 and counts[4] == 0 and abs(counts[1:4] - 1000).max() < 120
-    same = [audit_top(scores, 0.4, np.random.default_rng(7)).tolist() for _ in range(2)]
-    assert same[0] == same[1]
-    assert audit_top(np.arange(100), 0.29, rng).sum() == 29
-
-
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
 def test_a_rate_that_is_none_is_refused(rate):
     with pytest.raises(UsageError):
         threshold_at([0.1, 0.2], rate)
-
-
-def test_an_audit_budget_that_is_none_is_refused():
-    with pytest.raises(UsageError):
-        audit_top([0.1], 1.2, np.random.default_rng(0))

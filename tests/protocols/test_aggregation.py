@@ -11,8 +11,6 @@ from cotmon.protocols.aggregation import (
     Aggregate,
     aggregate,
     chance_of_any,
-    latched,
-    latched_tail,
 )
 
 STEPS = st.lists(st.floats(0, 1), min_size=1, max_size=20)
@@ -26,7 +24,6 @@ STEPS = st.lists(st.floats(0, 1), min_size=1, max_size=20)
         ("top 3 mean", 1.8 / 3),
         ("noisy-or", 1 - 0.8 * 0.1 * 0.3 * 0.8),
         ("cusum", 0.6),
-        ("latched", 1 - 0.2),
     ],
 )
 def test_each_by_its_definition(name, value):
@@ -42,17 +39,10 @@ def test_a_more_suspicious_step_never_lowers_the_run(name, steps, data):
     assert AGGREGATIONS[name](raised) >= AGGREGATIONS[name](steps) - 1e-12
 
 
-@pytest.mark.parametrize("name", ["max", "noisy-or", "cusum", "latched"])
+@pytest.mark.parametrize("name", ["max", "noisy-or", "cusum"])
 @given(steps=STEPS, more=STEPS)
 def test_padding_never_clears_an_agent(name, steps, more):
     assert AGGREGATIONS[name](steps + more) >= AGGREGATIONS[name](steps) - 1e-12
-
-
-@given(STEPS)
-def test_latched_is_the_least_bonferroni_of_all_beginnings(tails):
-    expected = min(1.0, *(k * min(tails[:k]) for k in range(1, len(tails) + 1)))
-    assert latched_tail(tails) == pytest.approx(expected)
-    assert latched([1 - t for t in tails]) == pytest.approx(1 - expected)
 
 
 def test_unscored_steps_are_counted_never_valued():

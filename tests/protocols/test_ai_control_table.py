@@ -21,7 +21,7 @@ import pytest
 
 from cotmon.protocols import closed_forms
 from cotmon.protocols.attackers import Independent
-from cotmon.protocols.control import Cases, evaluate
+from cotmon.protocols.control import Side, evaluate
 from cotmon.protocols.defer_to_trusted import DeferToTrusted
 from cotmon.protocols.deployment import simulate_safety
 from cotmon.protocols.protocol import Cut
@@ -91,14 +91,14 @@ def table(spread: float) -> dict[str, tuple[float, float, float]]:
     """For each row: usefulness, safety by formula, safety as played; in percent."""
     scores, rows = attack_scores(spread), {}
     assume = {"trusted_success": TRUSTED, "edited_success": edited_success(), "edited_attack": 0.0}
-    honest = Cases(GRID, {"success": np.full(len(GRID), UNTRUSTED)})
+    honest = Side(GRID, {"success": np.full(len(GRID), UNTRUSTED)})
     for name, protocol in protocols().items():
         upfront = isinstance(protocol, UpfrontAuditing)
         works = UPFRONT_WORKS if upfront else MISSED_WORKS
         evenly = np.arange(len(scores)) * works % 1 < works  # the same share at every suspicion
         rate = closed_forms.best_attack_rate(100, 4900, works) if upfront else 0.002
         attacker = Independent(rate, ITEMS)
-        attack = Cases(scores, {"attack_success": np.full(len(scores), works)})
+        attack = Side(scores, {"attack_success": np.full(len(scores), works)})
         result = evaluate(
             protocol,
             honest,

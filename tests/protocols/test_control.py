@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cotmon.errors import UsageError
 from cotmon.protocols.attackers import Always, Independent, Selective
 from cotmon.protocols.closed_forms import upfront_auditing
-from cotmon.protocols.control import Cases, evaluate
+from cotmon.protocols.control import Side, evaluate
 from cotmon.protocols.defer_to_resample import DeferToResample
 from cotmon.protocols.defer_to_trusted import DeferToTrusted
 from cotmon.protocols.protocol import Cut
@@ -20,8 +20,8 @@ from cotmon.protocols.trusted_editing import TrustedEditing
 from cotmon.protocols.trusted_monitoring import TrustedMonitoring
 from cotmon.protocols.upfront_auditing import UpfrontAuditing
 
-HONEST = Cases(np.array([0.1, 0.2, 0.3, 0.6]), {"success": [1, 0, 1, 1]})
-ATTACK = Cases(np.array([0.2, 0.6, 0.9, np.nan]), {"attack_success": [1, 1, 0, 1]})
+HONEST = Side(np.array([0.1, 0.2, 0.3, 0.6]), {"success": [1, 0, 1, 1]})
+ATTACK = Side(np.array([0.2, 0.6, 0.9, np.nan]), {"attack_success": [1, 1, 0, 1]})
 
 
 def result_of(protocol, honest=HONEST, attack=ATTACK, **more):
@@ -64,7 +64,7 @@ def test_what_is_not_recorded_is_not_estimated():
         "usefulness": "not estimable: needs edited_success",
         "safety": "not estimable: needs edited_attack",
     }
-    unknown = Cases(HONEST.suspicions, {"success": [1, np.nan, 1, 1]})
+    unknown = Side(HONEST.suspicions, {"success": [1, np.nan, 1, 1]})
     assert result_of(TrustedMonitoring(Cut(0.5)), unknown).why == {
         "usefulness": "not estimable: needs success"
     }
@@ -83,7 +83,7 @@ def test_what_is_not_recorded_is_not_estimated():
 )
 def test_a_protocol_declares_all_that_it_is_found_to_need(protocol):
     low, scores = np.array([[0.1]] * 4), np.array([0.1, 0.6, 0.6, 0.9])
-    result = result_of(protocol, Cases(scores, resamples=low), Cases(scores, resamples=low))
+    result = result_of(protocol, Side(scores, resamples=low), Side(scores, resamples=low))
     found = {
         name
         for why in result.why.values()
@@ -93,7 +93,7 @@ def test_a_protocol_declares_all_that_it_is_found_to_need(protocol):
 
 
 def test_a_stopped_attempt_ends_a_deployment():
-    attack = Cases(np.array([0.1, 0.9]))
+    attack = Side(np.array([0.1, 0.9]))
     result = result_of(
         TrustedMonitoring(Cut(0.5), most=0), attack=attack, attacker=Independent(1.0, 50)
     )
@@ -127,26 +127,26 @@ def test_assumptions_are_checked(assume, message):
 
 def test_inputs_of_a_wrong_length_are_refused():
     with pytest.raises(UsageError, match="success"):
-        result_of(TrustedMonitoring(Cut(0.5)), Cases(HONEST.suspicions, {"success": [1, 0]}))
+        result_of(TrustedMonitoring(Cut(0.5)), Side(HONEST.suspicions, {"success": [1, 0]}))
     with pytest.raises(UsageError, match="sets of samples"):
-        Cases(HONEST.suspicions, resamples=np.zeros((2, 1)))
+        Side(HONEST.suspicions, resamples=np.zeros((2, 1)))
 
 
 def test_resampled_outputs_count_as_what_they_are():
     protocol = DeferToResample(Cut(0.5), Cut(0.95), samples=1)
-    honest = Cases(np.array([0.6]), {"success": [1], "resample_success": [[0]]}, np.array([[0.1]]))
-    attack = Cases(np.array([0.9, 0.9]), {"resample_attack": [[1], [0]]}, np.array([[0.2], [0.3]]))
+    honest = Side(np.array([0.6]), {"success": [1], "resample_success": [[0]]}, np.array([[0.1]]))
+    attack = Side(np.array([0.9, 0.9]), {"resample_attack": [[1], [0]]}, np.array([[0.2], [0.3]]))
     result = result_of(protocol, honest, attack)
     assert (result.usefulness, result.safety) == (0.0, 0.5)
-    bare = Cases(attack.suspicions, resamples=attack.resamples)
+    bare = Side(attack.suspicions, resamples=attack.resamples)
     assert result_of(protocol, honest, bare).why == {
         "safety": "not estimable: needs resample_attack"
     }
 
 
 def test_steps_are_played_with_the_state_kept():
-    honest = Cases(np.array([0.6, 0.1]), {"success": [1, 1]}, steps=[[[0.1], [0.6]], [[0.1]]])
-    attack = Cases(np.array([0.9]), steps=[[[0.1], [0.9]]])
+    honest = Side(np.array([0.6, 0.1]), {"success": [1, 1]}, steps=[[[0.1], [0.6]], [[0.1]]])
+    attack = Side(np.array([0.9]), steps=[[[0.1], [0.9]]])
     result = result_of(
         DeferToTrusted(Cut(0.5), Cut(0.8)), honest, attack, assume={"trusted_success": 0.0}
     )
@@ -154,7 +154,7 @@ def test_steps_are_played_with_the_state_kept():
 
 
 def test_no_case_is_no_figure():
-    empty = Cases(np.array([]))
+    empty = Side(np.array([]))
     assert result_of(TrustedMonitoring(Cut(0.5)), empty, empty).why == {
         "usefulness": "not estimable: no case",
         "safety": "not estimable: no case",
@@ -165,8 +165,8 @@ def test_no_case_is_no_figure():
 @given(st.integers(0, 2**32 - 1))
 def test_the_frontier_is_monotone(seed):
     rng = np.random.default_rng(seed)
-    honest = Cases(rng.integers(0, 8, 40) / 10, {"success": np.ones(40)})
-    attack = Cases(rng.integers(2, 11, 30) / 10)
+    honest = Side(rng.integers(0, 8, 40) / 10, {"success": np.ones(40)})
+    attack = Side(rng.integers(2, 11, 30) / 10)
     points = [
         result_of(
             DeferToTrusted.fitted(honest.suspicions, share, 0.02),
@@ -184,7 +184,7 @@ def test_the_frontier_is_monotone(seed):
 
 
 def test_an_independent_attacker_meets_the_formula_of_upfront_auditing():
-    attack = Cases(np.full(4, 0.5), {"attack_success": [1, 1, 0, 0]})
+    attack = Side(np.full(4, 0.5), {"attack_success": [1, 1, 0, 0]})
     result = result_of(UpfrontAuditing(0.02), attack=attack, attacker=Independent(0.001, 5000))
     assert result.safety == pytest.approx(1 - upfront_auditing(100, 4900, 0.001, 0.5))
     always = result_of(UpfrontAuditing(0.02), attack=attack)
@@ -192,7 +192,7 @@ def test_an_independent_attacker_meets_the_formula_of_upfront_auditing():
 
 
 def test_a_selective_attacker_does_better_the_better_it_knows_the_monitor():
-    attack = Cases(np.linspace(0, 1, 200))
+    attack = Side(np.linspace(0, 1, 200))
     protocol = TrustedMonitoring(Cut(0.6))
     safety = [
         both(result_of(protocol, attack=attack, attacker=Selective(0.5, r)))[1]

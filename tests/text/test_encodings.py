@@ -37,11 +37,13 @@ def test_encoded_sentences_are_read_back(name: str, text: str):
     assert [(block.text, block.prose) for block in found] == [(text, True)]
 
 
-@given(sentences, st.integers(1, 25))
-def test_every_caesar_shift_is_undone(text: str, shift: int):
+@given(st.permutations(WORDS), st.integers(1, 25))
+def test_every_caesar_shift_is_undone(words: list[str], shift: int):
+    """Sentences of different words: one that is mostly one word is no English, and may stay."""
+    text = " ".join(words[:9])
     coded = "".join(c if c == " " else chr((ord(c) - 97 + shift) % 26 + 97) for c in text)
     found = " ".join(stretch.text for stretch in deciphered(coded))
-    assert sum(word in found for word in set(text.split())) >= 0.6 * len(set(text.split()))
+    assert sum(word in found for word in words[:9]) >= 0.6 * 9
 
 
 @given(st.binary(min_size=0, max_size=40))

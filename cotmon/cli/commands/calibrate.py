@@ -5,18 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from cotmon.calibration import write_monitor_reference, write_set_reference
+from cotmon.calibration import SetReference, binding, write_monitor_reference, write_set_reference
 from cotmon.calibration.fit import monitor_reference, set_reference
-from cotmon.cli._calibrating import Honest, honest_runs, print_checks, print_division
-from cotmon.cli._choice import DEFAULT_SET, Choice, choose
+from cotmon.cli._calibrating import (
+    Honest,
+    honest_runs,
+    print_checks,
+    print_division,
+    say_unused,
+    watched_runs,
+)
 from cotmon.cli._console import stderr, stdout
 from cotmon.cli._rates import parse_rate
 from cotmon.content import find_sets
+from cotmon.engine.choice import DEFAULT_SET, Choice, choose
 from cotmon.errors import UsageError
-from cotmon.evaluate.labels import Label, read_labels
+from cotmon.evaluate import Truth, dataset_rows, read_labels
 from cotmon.records import CUES, Cue, MonitorCard
+from cotmon.watching.since import since as parse_since
 
 
 def command(
@@ -26,6 +35,10 @@ def command(
     honest: Annotated[
         list[str] | None, typer.Option(help="Logs of honest agents; may be repeated.")
     ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watched", help="Use what was watched in place of --honest.")
+    ] = False,
+    since: Annotated[str, typer.Option(help="With --watched: how far back, as 7d.")] = "7d",
     check: Annotated[
         list[str] | None,
         typer.Option(help="Ask whether these honest logs keep the rate; may be repeated."),
@@ -50,8 +63,10 @@ def command(
     Runs that share `group` in their metadata (or in --labels) count as one. The guarantee is over
     groups: a fresh honest group has at most RATE of its steps marked, on average.
     """
-    if bool(honest) == bool(check):
-        raise UsageError("say either --honest PATHS (calibrate) or --check PATHS (compare)")
+    if bool(honest) + bool(check) + watched != 1:
+        raise UsageError(
+            "say one of --honest PATHS (calibrate), --watched (the same) or --check PATHS (compare)"
+        )
     choice = choose(monitors or [], [], judges=model is not None, set_name=set_name)
     known = read_labels(labels) if labels is not None else []
     if check:
@@ -61,23 +76,22 @@ def command(
         parse_rate(rate, "--rate") if rate else budget.steps,
         parse_rate(transcripts, "--transcripts") if transcripts else budget.transcripts,
     )
-    raise typer.Exit(_calibrate(choice, honest or [], known, rates, model, db))
+    if watched:
+        runs = watched_runs(choice, parse_since(since), db)
+        raise typer.Exit(_calibrate(choice, f"agents watched since {since}", runs, rates))
+    paths = honest or []
+    truth = Truth([*dataset_rows(paths), *known])
+    runs = honest_runs(choice, paths, truth, model, db)
+    code = _calibrate(choice, ", ".join(paths), runs, rates)
+    say_unused(truth)
+    raise typer.Exit(code)
 
 
-def _calibrate(
-    choice: Choice,
-    paths: list[str],
-    labels: list[Label],
-    rates: tuple[float, float],
-    model: str | None,
-    db: str | None,
-) -> int:
-    found = honest_runs(choice, paths, labels, model, db)
+def _calibrate(choice: Choice, source: str, found: Honest, rates: tuple[float, float]) -> int:
     if not found.runs:
-        raise UsageError(f"no honest run is left in {', '.join(paths)}{found.left_out()}")
+        raise UsageError(f"no honest run is left in {source}{found.left_out()}")
     references = {
-        card.name: monitor_reference(card, ", ".join(paths), found.runs, rates[0])
-        for card in found.cards
+        card.name: monitor_reference(card, source, found.runs, rates[0]) for card in found.cards
     }
     by_name = {folder.name: folder for folder in choice.folders}
     for name, reference in references.items():
@@ -89,14 +103,24 @@ def _calibrate(
     if choice.set_name is not None:
         path = write_set_reference(find_sets()[choice.set_name], whole)
         stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
-    print_division(stdout(), whole, references, found.cards)
+    else:
+        whole = _steps_only(whole)
+    print_division(stdout(), whole, references, found.cards, whole=choice.set_name is not None)
     return _say_left_out(found)
 
 
+def _steps_only(whole: SetReference) -> SetReference:
+    """What holds for monitors named one by one: only a set's file keeps whole transcripts."""
+    cues = {cue: msgspec.structs.replace(share, strata=()) for cue, share in whole.cues.items()}
+    apart = {name: why for name, why in whole.apart.items() if not name.startswith("transcripts")}
+    apart["transcripts"] = "no set was named, so their threshold stays as it was"
+    return msgspec.structs.replace(whole, cues=cues, apart=apart)
+
+
 def _members(cards: list[MonitorCard]) -> dict[Cue, dict[str, str]]:
-    """Cue → its monitors and their hashes."""
+    """Cue → its monitors, and what a reference of them is bound to."""
     found: dict[Cue, dict[str, str]] = {
-        cue: {c.name: c.hash for c in cards if cue in c.cues} for cue in CUES
+        cue: {c.name: binding(c) for c in cards if cue in c.cues} for cue in CUES
     }
     return {cue: members for cue, members in found.items() if members}
 

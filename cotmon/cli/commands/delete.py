@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cotmon.cli._console import stderr
-from cotmon.store import open_store
+from cotmon.cli._stored import opened
 
 
 def command(
@@ -15,7 +15,7 @@ def command(
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Deletes a run, and the texts and scores that no other run needs."""
-    store = open_store(db)
+    store = opened(db)
     with store.begin() as connection:
         row = store.runs.find(connection, run)
         store.runs.delete(connection, row.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,13 +13,14 @@ import msgspec
 import typer
 
 from cotmon.cli import _evaluations
-from cotmon.cli._choice import DEFAULT_SET, choose
 from cotmon.cli._console import stderr, stdout
 from cotmon.cli._evaluating import Asked, evaluated
 from cotmon.cli._rates import parse_rate
-from cotmon.errors import UsageError
+from cotmon.engine.choice import DEFAULT_SET, choose
+from cotmon.errors import UnknownNameError, UsageError
 from cotmon.evaluate import Spec, read_labels, read_recorded
 from cotmon.evaluate.control import PROTOCOLS
+from cotmon.protocols.aggregation import AGGREGATIONS
 from cotmon.protocols.control import ASSUMABLE
 from cotmon.report.evaluation_table import print_evaluation
 from cotmon.store import open_store
@@ -63,6 +65,9 @@ def command(
         str | None, typer.Option(help="For judges: URL#name or recorded:FILE.")
     ] = None,
     per: Annotated[Per, typer.Option(help="What one case is.")] = Per.transcript,
+    aggregate: Annotated[
+        str, typer.Option(help=f"Steps to a case: {', '.join(AGGREGATIONS)}.")
+    ] = Spec.aggregation,
     success: Annotated[
         str, typer.Option(help="Columns that make an attack a success, joined by +.")
     ] = Spec.success,
@@ -80,7 +85,9 @@ def command(
         list[str] | None, typer.Option(help="Audit budget, as 1%; may be repeated.")
     ] = None,
     draws: Annotated[int, typer.Option(min=20, help="Bootstrap draws.")] = Spec.draws,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = Spec.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn.")
+    ] = Spec.seed,
     against: Annotated[
         str | None, typer.Option(help="Compare with this stored evaluation (id or `latest`).")
     ] = None,
@@ -97,10 +104,13 @@ def command(
     `mode` in the log. Unscored cases count as missed attacks and flagged honest runs in the
     pessimistic figures.
     """
+    if aggregate not in AGGREGATIONS:
+        raise UnknownNameError(aggregate, "aggregation", AGGREGATIONS)
     spec = Spec(
-        per=per.value, draws=draws, seed=seed, success=success, assume=_assumed(assume or []),
+        per=per.value, aggregation=aggregate, draws=draws, seed=seed, success=success,
+        assume=_assumed(assume or []),
         protocols=tuple(protocol or ()), cascades=tuple(cascade or ()),
-        budgets=tuple(sorted(parse_rate(a, "--audits") for a in audits)) if audits
+        budgets=tuple(sorted({parse_rate(a, "--audits") for a in audits})) if audits
         else Spec.budgets,
     )  # fmt: skip
     if recorded_only and monitor:
@@ -111,7 +121,8 @@ def command(
     asked = Asked(
         paths=paths or [], honest=honest or [], attack=attack or [], choice=choice, model=model,
         labels=read_labels(labels) if labels is not None else [],
-        recorded=read_recorded(list(scores or ())), db=db,
+        recorded=read_recorded(list(scores or ())),
+        tables=[*([labels] if labels is not None else []), *(scores or ())], db=db,
     )  # fmt: skip
     before = None
     if against is not None:
@@ -123,7 +134,9 @@ def command(
         sys.stdout.buffer.write(body + b"\n")
     else:
         print_evaluation(stdout(), found, all_metrics=all_metrics, before=before)
-    stderr().print(f"evaluation {name}; see: cotmon gate {name} --min-tpr 50% --at-fpr 1%")
+    see = f"evaluation {name}; see: cotmon gate {name} --min-tpr 50% --at-fpr 1%"
+    see += "" if db is None else f" --db {shlex.quote(db)}"
+    stderr().print(see, soft_wrap=True)
     if report is not None:
         _evaluations.write_report(found, report, before)
     raise typer.Exit(2 if undone else 0)

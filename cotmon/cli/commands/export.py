@@ -14,10 +14,9 @@ import typer
 
 from cotmon.cli._console import stderr
 from cotmon.cli._inspect_export import export_inspect
-from cotmon.cli._stored import results
+from cotmon.cli._stored import opened, results
 from cotmon.records import Result
 from cotmon.report.lines import CSV_HEADER, csv_rows, json_line
-from cotmon.store import open_store
 
 _NUMBERS = {"value", "threshold", "tail", "suspicion"}
 
@@ -54,7 +53,7 @@ def command(
 
     With --format inspect: a copy of each Inspect log that the run read, with the scores added.
     """
-    store = open_store(db)
+    store = opened(db)
     with store.reading() as connection:
         row = store.runs.find(connection, run)
         inputs = store.runs.inputs(connection, row.id)

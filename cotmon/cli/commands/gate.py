@@ -12,10 +12,12 @@ from cotmon.cli._console import stderr, stdout
 from cotmon.cli._rates import parse_rate
 from cotmon.errors import UnknownNameError, UsageError
 from cotmon.evaluate import Evaluation, first_scorer
+from cotmon.evaluate.detection import key
 from cotmon.evaluate.result import Scorer
 from cotmon.metrics import Estimate
 from cotmon.report.evaluation_table import rated
 from cotmon.report.junit import junit
+from cotmon.report.table import one_line
 from cotmon.store import open_store
 
 
@@ -41,15 +43,16 @@ def command(
     least, rate = parse_rate(min_tpr, "--min-tpr"), parse_rate(at_fpr, "--at-fpr")
     found = _evaluations.load(open_store(db), evaluation)
     one = _named(found, scorer)
-    tpr = one.pessimistic.tpr.get(f"{rate:g}")
+    tpr = one.pessimistic.tpr.get(key(rate))
     if tpr is None:
         known = ", ".join(one.pessimistic.tpr)
         raise UsageError(f"the evaluation has no rate {rate:g}; it has {known}")
-    code, words = _judge(one.name, tpr, least, rate)
+    name = one_line(one.name)
+    code, words = _judge(name, tpr, least, rate)
     stdout().print(words, soft_wrap=True, markup=False)
     if junit_to is not None:
         junit_to.parent.mkdir(parents=True, exist_ok=True)
-        junit_to.write_text(junit(f"gate {one.name}", words, code), "utf-8")
+        junit_to.write_text(junit(f"gate {name}", words, code), "utf-8")
         stderr().print(f"wrote {junit_to}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
@@ -70,6 +73,7 @@ def _judge(name: str, tpr: Estimate, least: float, rate: float) -> tuple[int, st
     passed = tpr.low >= least
     verdict = "passed" if passed else "failed"
     sign = "≥" if passed else "<"
+    why = f" ({tpr.why})" if tpr.why else ""
     return (0 if passed else 1), (
-        f"{verdict}: {at}: {rated(tpr)}; lower bound {tpr.low:.1%} {sign} {least:.1%}"
+        f"{verdict}: {at}: {rated(tpr)}{why}; lower bound {tpr.low:.1%} {sign} {least:.1%}"
     )

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cotmon.cli._choice import DEFAULT_SET
 from cotmon.cli._console import stdout
+from cotmon.cli._stored import opened
 from cotmon.content import find_monitors, find_set, find_sets, members, places
+from cotmon.engine.choice import DEFAULT_SET
 from cotmon.formats import FORMATS
+from cotmon.hosts import HOSTS
 from cotmon.report.table import shown
-from cotmon.store import open_store
 
 
 class What(StrEnum):
@@ -24,13 +25,14 @@ class What(StrEnum):
     datasets = "datasets"
     formats = "formats"
     runs = "runs"
+    hosts = "hosts"
 
 
 def command(
     what: Annotated[What, typer.Argument(help="What to list.")],
     db: Annotated[str | None, typer.Option(help="Database URL, for runs.")] = None,
 ) -> None:
-    """Lists monitors, sets, datasets, formats or runs."""
+    """Lists monitors, sets, datasets, formats, runs, or hosts of living agents."""
     if what is What.monitors:
         _monitors()
     elif what is What.sets:
@@ -39,6 +41,8 @@ def command(
         _datasets()
     elif what is What.formats:
         _print(("format", "reads"), [(n, FORMATS.load(n).title) for n in FORMATS.names()])
+    elif what is What.hosts:
+        _hosts()
     else:
         _runs(db)
 
@@ -73,13 +77,27 @@ def _datasets() -> None:
 
 
 def _runs(db: str | None) -> None:
-    store = open_store(db)
+    store = opened(db)
     with store.reading() as connection:
         rows = store.runs.rows(connection)
+        watched = store.watches.runs(connection)
+    unfinished = {r.id: "watching" if r.id in watched else "cut" for r in rows if not r.finished}
     _print(
         ("run", "transcripts", "done", "command"),
-        [(r.id, f"{r.transcripts:,}", "yes" if r.finished else "cut", r.command) for r in rows],
+        [(r.id, f"{r.transcripts:,}", unfinished.get(r.id, "yes"), r.command) for r in rows],
     )
+
+
+def _hosts() -> None:
+    """What each sees and can enforce, as its card says it."""
+    cards = [HOSTS.load(name).card for name in HOSTS.names()]
+    _print(
+        ("host", "reasoning", "blocks", "pauses", "survives", "streams", "what"),
+        [(c.name, c.reasoning, c.blocks, c.pauses, c.survives, c.streams, c.title) for c in cards],
+    )
+    for card in cards:
+        for note in card.notes:
+            stdout().print(f"{shown(card.name)}: {shown(note)}", soft_wrap=True)
 
 
 def _print(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

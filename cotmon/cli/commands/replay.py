@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from cotmon.cli import _reports
-from cotmon.cli._choice import choose
 from cotmon.cli._console import Progress, stderr
 from cotmon.cli._inventory import print_inventory
 from cotmon.cli._output import CsvOutput, Item, JsonOutput, Limits, Output, TableOutput
 from cotmon.cli._run import Run
 from cotmon.cli._stored import results
+from cotmon.engine.choice import DEFAULT_SET, choose
 from cotmon.errors import UsageError
 from cotmon.formats import FORMATS, Options, missing
 from cotmon.store import Store
@@ -36,6 +36,7 @@ def command(
     monitor: Annotated[
         list[str] | None, typer.Option("-m", "--monitor", help="Run this one; may be repeated.")
     ] = None,
+    set_name: Annotated[str, typer.Option("--set", help="Which set runs.")] = DEFAULT_SET,
     cue: Annotated[
         list[str] | None, typer.Option(help="Only monitors of this cue; may be repeated.")
     ] = None,
@@ -79,7 +80,7 @@ def command(
         raise UsageError(f"there is no such file or folder: {', '.join(paths)}")
     if dry_run:
         raise typer.Exit(print_inventory(paths, options, limit))
-    choice = choose(monitor or [], cue or [], judges=model is not None)
+    choice = choose(monitor or [], cue or [], judges=model is not None, set_name=set_name)
     run = Run.begin(paths, options, choice, model, db, limit)
     printer: Output = TableOutput(
         run.row.id, run.cards, db, load=lambda: next(results(run.store, run.row))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cotmon.cli import _reports
+from cotmon.cli._stored import opened
 from cotmon.errors import UnknownNameError
-from cotmon.store import open_store
 
 
 def command(
@@ -24,7 +24,7 @@ def command(
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Writes the HTML report of a run."""
-    store = open_store(db)
+    store = opened(db)
     with store.reading() as connection:
         row = store.runs.find(connection, run)
         known = {reading.transcript.id for reading in store.runs.readings(connection, row.id)}

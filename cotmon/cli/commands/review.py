@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
-import io
-import sys
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
+from cotmon.cli._answering import answers, clean_name, reviewer_name
 from cotmon.cli._console import stderr, stdout
+from cotmon.cli._pending import Pending
 from cotmon.cli._review_figures import print_figures, verdicts_of
 from cotmon.cli._review_files import read_lines, write_labels, write_lines
 from cotmon.cli._review_places import Survey, survey
 from cotmon.cli._reviewing import Reviewing
+from cotmon.cli._stored import opened
 from cotmon.errors import UsageError
 from cotmon.report.table import shown
-from cotmon.store import RunRow, Store, open_store
+from cotmon.store import RunRow, Store
 from cotmon.store.reviews import Review
 
 
@@ -43,6 +43,10 @@ def command(
         typer.Option(help="Write verdicts: .jsonl to import elsewhere, .csv as labels."),
     ] = None,
     summary: Annotated[bool, typer.Option("--summary", help="Print the figures.")] = False,
+    pending: Annotated[
+        bool,
+        typer.Option("--pending", help="Approve or reject calls that watched agents wait for."),
+    ] = False,
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Asks you about steps of a run and says how often marks are right and what they miss.
@@ -51,17 +55,22 @@ def command(
     words: it holds wherever the same module says them on the same channel.
     """
     asks = marked or sample_unmarked > 0
+    store = opened(db)
+    if pending:
+        if asks or summary or taken or export:
+            raise UsageError("--pending goes alone: it is about calls that wait, not about a run")
+        Pending(store, reviewer_name(reviewer), stdout(), answers()).carry_out()
+        return
     _check(asks or summary, taken, export)
-    store = open_store(db)
     row = _finished(store, run)
-    name = _clean(reviewer) if reviewer is not None else None
+    name = clean_name(reviewer) if reviewer is not None else None
     found = _surveyed(store, row, sample_unmarked, seed)
     broken = _import(store, row, found, taken) if taken is not None else 0
     if asks:
         items = found.order(marked=marked, blind=blind)
         _ask(Reviewing(
-            store=store, row=row, reviewer=name or _user(), blind=blind, items=items,
-            console=stdout(), answers=_stdin(), earlier=_all(store),
+            store=store, rows=[row], reviewer=name or reviewer_name(None), blind=blind, items=items,
+            console=stdout(), answers=answers(), earlier=_all(store),
         ))  # fmt: skip
     if summary or export is not None:
         found = _surveyed(store, row, 0, seed)
@@ -77,7 +86,7 @@ def _check(asks: bool, taken: Path | None, export: Path | None) -> None:
     if not (asks or taken or export):
         raise UsageError(
             "say what to review: --marked, --sample-unmarked N or both; "
-            "or --summary, --export FILE, --import FILE"
+            "or --summary, --export FILE, --import FILE, --pending"
         )
     if taken is not None and taken.suffix != ".jsonl":
         raise UsageError(f"--import {taken}: it reads .jsonl, as --export FILE.jsonl writes it")
@@ -88,7 +97,8 @@ def _check(asks: bool, taken: Path | None, export: Path | None) -> None:
 def _finished(store: Store, run: str) -> RunRow:
     with store.reading() as connection:
         row = store.runs.find(connection, run)
-    if row.finished is None:
+        watched = store.watches.runs(connection)
+    if row.finished is None and row.id not in watched:
         raise UsageError(
             f"run {row.id} is not finished, so nothing can be drawn from it; let it end, "
             f"or if it was cut, type it again: {row.command}"
@@ -103,27 +113,6 @@ def _surveyed(store: Store, row: RunRow, draw: int, seed: int) -> Survey:
 def _all(store: Store) -> list[Review]:
     with store.reading() as connection:
         return store.reviews.all(connection)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user; no such module on Windows
-        raise UsageError("nobody knows your name here; say --reviewer NAME") from None
-
-
-def _clean(name: str) -> str:
-    """A name that can be stored and sent; the system hands over broken UTF-8 as surrogates."""
-    clean = name.encode("utf-8", "backslashreplace").decode().strip()
-    if not clean:
-        raise UsageError("--reviewer takes a name")
-    return clean
-
-
-def _stdin() -> TextIO:
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="backslashreplace")
-    return sys.stdin
 
 
 def _ask(reviewing: Reviewing) -> None:

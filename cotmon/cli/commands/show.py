@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from cotmon.cli._console import stdout
-from cotmon.cli._stored import judging_of, result
+from cotmon.cli._stored import judging_of, opened, result
 from cotmon.errors import UnknownNameError, UsageError
 from cotmon.records import UNREADABLE, Result, StepResult, is_near, parse_address
 from cotmon.report.table import aside, shown
-from cotmon.store import Store, open_store
+from cotmon.store import Store
 from cotmon.text.display import escaped
 
 AROUND = 2
@@ -32,7 +32,7 @@ def command(
     db: Annotated[str | None, typer.Option(help="Database URL.")] = None,
 ) -> None:
     """Shows steps with scores, invisible characters made visible."""
-    found = _find(open_store(db), transcript, run, (file or "", position))
+    found = _find(opened(db), transcript, run, (file or "", position))
     console = stdout()
     source = found.transcript.source
     console.print(

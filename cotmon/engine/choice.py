@@ -1,4 +1,4 @@
-"""Which monitors a command runs: named ones, those of a cue, or the default set."""
+"""Which monitors run: named ones, those of a cue, or the default set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from cotmon.content import (
     find_sets,
     members,
 )
-from cotmon.engine import Judging, Monitor
+from cotmon.engine.monitor import Monitor
+from cotmon.engine.result import Judging
 from cotmon.errors import UsageError
 from cotmon.records import CUES
 
@@ -33,7 +34,7 @@ class Choice:
     """Chosen monitor folders, and the set whose budget and transcript threshold go with them.
 
     Attributes:
-        folders: by name.
+        folders: sorted by name.
         chosen: the set; the default one lends its budget to monitors named one by one.
         set_name: None where monitors were named one by one.
     """
@@ -59,7 +60,7 @@ def choose(
     """The monitors of this run.
 
     Args:
-        names: `-m` options; none takes the set.
+        names: monitors or globs; none takes the set.
         cues: only monitors that speak of one of these; none takes all.
         judges: a model was named, so the monitors of the kind `judge` join the set.
         set_name: which set.
@@ -68,11 +69,11 @@ def choose(
         UsageError: the cue does not exist, or nothing is left.
         UnknownNameError: a monitor or the set does not exist.
     """
-    default = find_set(set_name)
+    of_set = find_set(set_name)
     if names:
         folders = {f.name: f for name in names for f in _matching(name)}
     else:
-        folders = {f.name: f for f in members(default)}
+        folders = {f.name: f for f in members(of_set)}
         if judges:
             found = find_monitors().values()
             folders |= {f.name: f for f in found if f.manifest.kind == "judge"}
@@ -82,7 +83,7 @@ def choose(
     chosen = tuple(f for _, f in sorted(folders.items()) if wanted & set(f.manifest.cues))
     if not chosen:
         raise UsageError("no monitor is left to run; see `cotmon list monitors`")
-    return Choice(chosen, default, None if names else set_name)
+    return Choice(chosen, of_set, None if names else set_name)
 
 
 def _matching(name: str) -> list[MonitorFolder]:

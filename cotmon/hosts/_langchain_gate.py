@@ -1,0 +1,269 @@
+"""What the hooks of the middleware do, without any of its interrupts. Nothing here raises."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from cotmon.errors import StoreError
+from cotmon.hosts._gate import Verdict, verdict
+from cotmon.hosts._langchain_messages import calls_of, canonical, chat_of, said_of
+from cotmon.hosts._langchain_pauses import Asked, answers
+from cotmon.watching import Conversation, Said, ToolCall, Watcher
+
+_log = logging.getLogger(__name__)
+THREAD = "cotmon_thread"
+"""Key of the agent's state that names the conversation: other agents, and other processes that
+forgot this one, may use the same thread id."""
+_CHECKPOINTER = "__pregel_checkpointer"
+_AI = ("ai", "AIMessageChunk")
+
+
+class Place(NamedTuple):
+    """Where in the world of graphs a hook runs.
+
+    Attributes:
+        thread: the conversation.
+        agent: its name.
+        pauses: whether an interrupt can be resumed.
+    """
+
+    thread: str
+    agent: str | None
+    pauses: bool
+
+
+class Checked(NamedTuple):
+    """What is to happen to a call.
+
+    Attributes:
+        verdict: run, refuse or ask.
+        asked: the decision as a question; empty where there is no decision.
+        thread, parent: where a sub-agent that it starts belongs.
+    """
+
+    verdict: Verdict
+    asked: tuple[Asked, ...] = ()
+    thread: str = ""
+    parent: str | None = None
+
+
+_within: ContextVar[Checked | None] = ContextVar("cotmon_within", default=None)
+
+
+@contextmanager
+def inside(checked: Checked) -> Iterator[None]:
+    """While a tool runs: agents started by it know what started them."""
+    token = _within.set(checked)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
+class Gate:
+    """Hears, judges and checks for one middleware."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._said: set[str] = set()
+
+    def place(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> Place:
+        """Where this hook runs; a graph within a graph has a conversation of its own."""
+        settings, metadata = config.get("configurable", {}), config.get("metadata") or {}
+        outer = _within.get()
+        named = settings.get("thread_id")
+        thread = str(named) if named is not None else ""
+        own = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")[0]
+        if own and outer is not None:
+            thread = outer.thread
+        return Place(
+            "/".join(part for part in (thread, own or state.get(THREAD, "")) if part),
+            metadata.get("lc_agent_name"),
+            settings.get(_CHECKPOINTER) not in (None, False),
+        )
+
+    def hear(self, config: Mapping[str, Any], request: Any) -> None:
+        """Takes in what the model is about to read."""
+        try:
+            conversation = self._conversation(self.place(config, request.state))
+            heard = [(m.id, m) for m in request.messages]
+            if (system := request.system_message) is not None:
+                heard.insert(0, (_name_of(system), system))
+            new = [(name, chat_of(m)) for name, m in heard if not conversation.knows(name)]
+            conversation.hear(new)
+        except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
+            self._watcher.fault(error)
+
+    def judge(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> list[Asked]:
+        """Judges the newest answer; gives the calls that wait for a person, if any still does.
+
+        Where judging itself fails, nobody is asked, and `check` refuses what must be enforced.
+        """
+        try:
+            place = self.place(config, state)
+            self._note_pauses(place)
+            messages = state["messages"]
+            last = max((k for k, m in enumerate(messages) if m.type in _AI), default=None)
+            if last is None:
+                return []
+            said = self._said_of(messages[last])
+            found = self._conversation(place).judge(said)
+            done = {m.tool_call_id for m in messages[last + 1 :] if m.type == "tool"}
+            asked = [
+                Asked(decision, call.arguments)
+                for decision, call in zip(found, said.calls, strict=False)
+                if decision.enforced and decision.level == "ask" and call.id not in done
+            ]
+            if not asked or not place.pauses:
+                return []
+            for one in asked:
+                self._watcher.ask(*one)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._watcher.fault(error)
+            return []
+        return self.waiting(asked)
+
+    def waiting(self, asked: Sequence[Asked]) -> list[Asked]:
+        """All of them while any is unanswered: answers come by position."""
+        try:
+            states = [self._watcher.state(one.decision) for one in asked]
+        except Exception as error:  # noqa: BLE001 - no answer is no approval
+            self._watcher.fault(error)
+            return []
+        return list(asked) if "pending" in states else []
+
+    def answer(self, asked: Sequence[Asked], said: object) -> None:
+        """Notes what a person said; what cannot be read or written down leaves all unanswered.
+
+        A question that was answered from elsewhere in the meantime keeps that answer.
+        """
+        found = answers(said, len(asked))
+        try:
+            for one, given in zip(asked, found or (), strict=False):
+                self._watcher.answer(
+                    one.decision.key, approve=given.approve, who=given.who, why=given.why
+                )
+        except Exception as error:  # noqa: BLE001 - it is asked again
+            self._watcher.fault(error)
+
+    def check(self, config: Mapping[str, Any], request: Any) -> Checked:
+        """What is to happen to a call now, and takes its approval if there is one."""
+        called = request.tool_call
+        try:
+            place = self.place(config, request.state)
+            self._note_pauses(place)
+            return self._check(place, request)
+        except Exception as error:  # noqa: BLE001 - see below
+            self._watcher.fault(error)
+            settings = self._watcher.settings
+            excused = isinstance(error, StoreError) and settings.on_store_error in ("allow", "flag")
+            enforced = settings.tool(called["name"]).mode == "enforce"
+            return Checked("refuse" if enforced and not excused else "run")
+
+    def paused(self, checked: Checked) -> None:
+        """The call itself paused: it will be run again as the same call, by the same approval."""
+        try:
+            for one in checked.asked:
+                self._watcher.give_back(one.decision)
+        except Exception as error:  # noqa: BLE001 - then it is refused when it comes back
+            self._watcher.fault(error)
+
+    def look_for_reasoning(self, model: object, response: object) -> None:
+        """Says once that the model class drops the reasoning, and what to do."""
+        if "reasoning" in self._said or not _drops_reasoning(model):
+            return
+        for message in getattr(response, "result", ()):
+            if message.type in _AI and not chat_of(message)["reasoning_content"]:
+                self._say(
+                    "reasoning",
+                    f"{type(model).__name__} over chat completions drops the reasoning, so only "
+                    "text and actions are watched; use the Responses API (use_responses_api=True, "
+                    'output_version="v1"), or put cotmon proxy in front of the model',
+                )
+
+    def _check(self, place: Place, request: Any) -> Checked:
+        called = request.tool_call
+        message = _speaker(request.state, called)
+        run = ToolCall(called["id"] or "", called["name"], canonical(called["args"]))
+        conversation = self._conversation(place)
+        k = _ordinal(message, called["id"], run)
+        said = _altered(run, message) if k is None else self._said_of(message)
+        decision = conversation.judge(said)[k or 0]
+        found = verdict(self._watcher, decision)
+        if found == "ask":
+            if place.pauses:
+                self._watcher.ask(decision, run.arguments)
+            else:
+                found = "refuse"
+        parent = f"{said.message}.a{(k or 0) + 1}"
+        return Checked(found, (Asked(decision, run.arguments),), place.thread, parent)
+
+    def _conversation(self, place: Place) -> Conversation:
+        return self._watcher.conversation(place.thread, place.agent)
+
+    def _said_of(self, message: Any) -> Said:
+        said = said_of(message)
+        outer = _within.get()
+        if outer is None:
+            return said
+        return Said(message=said.message, chat=said.chat, calls=said.calls, parent=outer.parent)
+
+    def _note_pauses(self, place: Place) -> None:
+        self._watcher.can_pause = place.pauses
+        settings = self._watcher.settings
+        modes = {settings.mode, *(tool.mode for tool in settings.tools.values())}
+        if not place.pauses and "enforce" in modes:
+            self._say(
+                "pauses",
+                "this agent has no checkpointer, so it cannot wait for a person: what would be "
+                "asked is blocked; give create_agent a checkpointer",
+            )
+
+    def _say(self, name: str, text: str) -> None:
+        if name not in self._said:
+            self._said.add(name)
+            _log.warning("%s", text)
+
+
+def _name_of(system: Any) -> str:
+    """A system message is not in the state and has no id: its content is its name."""
+    text = canonical(system.content)
+    return f"system-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _speaker(state: Mapping[str, Any], called: Mapping[str, Any]) -> Any:
+    """The newest message that makes a call of this id."""
+    for message in reversed(state["messages"]):
+        if message.type in _AI and any(c["id"] == called["id"] for c in message.tool_calls):
+            return message
+    return None
+
+
+def _ordinal(message: Any, call_id: str | None, run: ToolCall) -> int | None:
+    """Which of a message's calls this is; None where it is not as the model wrote it."""
+    for k, call in enumerate(calls_of(message) if message is not None else ()):
+        if call.hash == run.hash and call_id in (call.id, None):
+            return k
+    return None
+
+
+def _altered(call: ToolCall, message: Any) -> Said:
+    """A call that is not as the model wrote it: somebody changed it, so it is judged by itself."""
+    function = {"name": call.name, "arguments": call.arguments}
+    made = {"id": call.id, "type": "function", "function": function}
+    return Said(
+        message=f"{message.id if message is not None else call.id}~{call.hash[:12]}",
+        chat={"role": "assistant", "content": "", "tool_calls": [made]},
+        calls=(call,),
+    )
+
+
+def _drops_reasoning(model: object) -> bool:
+    """OpenAI's own class keeps it only over the Responses API; subclasses elsewhere may."""
+    own = type(model).__module__.partition(".")[0] == "langchain_openai"
+    return own and getattr(model, "use_responses_api", None) is not True

@@ -1,0 +1,62 @@
+"""LangChain messages in the shape of an OpenAI-style chat, without importing LangChain."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cotmon.watching import Said, ToolCall
+
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+
+
+def chat_of(message: Any) -> dict[str, Any]:
+    """A LangChain message as a chat message; reasoning wherever a model class keeps it."""
+    kind = message.type.removesuffix("MessageChunk").lower()
+    chat: dict[str, Any] = {"role": _ROLES.get(kind, kind)}
+    if kind != "ai":
+        chat["content"] = message.content
+        if kind == "tool":
+            chat |= {"tool_call_id": message.tool_call_id, "name": message.name}
+        return chat
+    chat |= {"content": _text(message), "reasoning_content": _reasoning(message)}
+    calls = calls_of(message)
+    if calls:
+        chat["tool_calls"] = [
+            {"id": c.id, "type": "function",
+             "function": {"name": c.name, "arguments": c.arguments}}
+            for c in calls
+        ]  # fmt: skip
+    return chat
+
+
+def calls_of(message: Any) -> tuple[ToolCall, ...]:
+    """The tool calls of an AI message, with arguments as canonical JSON: that is what runs."""
+    return tuple(
+        ToolCall(call["id"] or f"call_{k}", call["name"], canonical(call["args"]))
+        for k, call in enumerate(message.tool_calls)
+    )
+
+
+def said_of(message: Any) -> Said:
+    """An AI message as a generation to be judged."""
+    return Said(message=message.id, chat=chat_of(message), calls=calls_of(message))
+
+
+def canonical(args: object) -> str:
+    """One spelling of the same arguments."""
+    return json.dumps(args, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _text(message: Any) -> str:
+    blocks = message.content_blocks
+    return "".join(b.get("text", "") for b in blocks if b.get("type") == "text")
+
+
+def _reasoning(message: Any) -> str:
+    blocks = message.content_blocks
+    found = [b.get("reasoning", "") for b in blocks if b.get("type") == "reasoning"]
+    kept = message.additional_kwargs.get("reasoning_content")
+    if not any(found) and isinstance(kept, str):
+        found = [kept]
+    return "".join(found)

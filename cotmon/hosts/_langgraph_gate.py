@@ -1,0 +1,250 @@
+"""What watching does at the door of every node, without any of its interrupts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from cotmon.errors import StoreError
+from cotmon.hosts._gate import verdict
+from cotmon.hosts._langchain_messages import calls_of, canonical, chat_of, said_of
+from cotmon.hosts._langchain_pauses import Answer, Asked
+from cotmon.hosts._langgraph_state import Calls, calls_in, messages_of, said_in, unanswered
+from cotmon.watching import Conversation, Decision, Said, ToolCall, Watcher
+from cotmon.watching.line import digest
+
+RUN = "__cotmon_run"
+"""Names a run without a thread, in its configuration; names so begun stay out of metadata."""
+REMEMBERED = 4096
+"""Threads whose beginning is kept in mind; of others it is read from their history."""
+_CHECKPOINTER = "__pregel_checkpointer"
+_HERE = ", by the agent's interrupt"
+
+
+_within: ContextVar[str] = ContextVar("cotmon_langgraph_within", default="")
+
+
+@contextmanager
+def inside(thread: str) -> Iterator[None]:
+    """While a node runs tools: graphs that are started by them know where they belong."""
+    token = _within.set(thread)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
+class _Seen(NamedTuple):
+    """One call at the door; no decision where watching itself failed."""
+
+    decision: Decision | None
+    arguments: str
+    refuse: bool
+
+
+@dataclass
+class Turn:
+    """What is to happen to the calls that a node is about to carry out.
+
+    Attributes:
+        calls, seen: all of them, in one order.
+        thread: the conversation that they belong to.
+        asked: those that wait, or waited, for a person; always the same ones in the same order
+            when the node is run again, because answers come by position.
+        interrupts: whether the graph is to be interrupted: somebody has to answer, or answered
+            here before, and the graph counts interrupts by their order.
+    """
+
+    calls: Calls
+    seen: Sequence[_Seen]
+    thread: str = ""
+    asked: Sequence[Asked] = ()
+    interrupts: bool = False
+
+
+class Gate:
+    """Hears, judges and checks for one graph and the graphs within it."""
+
+    def __init__(self, watcher: Watcher, agent: str | None) -> None:
+        self.watcher = watcher
+        self._agent = agent
+        self._began: OrderedDict[str, str] = OrderedDict()
+
+    def enter(self, given: object, config: Mapping[str, Any]) -> None:
+        """Takes in what a node is given; judges a generation that had no name before."""
+        try:
+            messages = messages_of(given)
+            conversation = self._conversation(config, messages)
+            last = unanswered(messages)
+            if last is None or conversation.knows(messages[last].id):
+                self._hear(conversation, messages)
+                return
+            self._hear(conversation, messages[:last])
+            conversation.judge(said_of(messages[last]))
+        except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
+            self.watcher.fault(error)
+
+    def leave(self, output: object, config: Mapping[str, Any]) -> None:
+        """Judges what a node says, before anything of it takes effect."""
+        try:
+            conversation = self._conversation(config)
+            for message in said_in(output):
+                if not isinstance(message, AIMessage):
+                    return
+                named_later = message.id is None and message.tool_calls
+                if not named_later and not conversation.knows(message.id):
+                    conversation.judge(said_of(message))
+        except Exception as error:  # noqa: BLE001 - see above
+            self.watcher.fault(error)
+
+    def turn(
+        self, given: object, config: Mapping[str, Any], key: str, read: Callable[[], object]
+    ) -> Turn | None:
+        """What is to happen to the calls that a node is given; None where it is given none.
+
+        Raises:
+            Exception: under enforce only: the calls cannot even be found, so none can be refused.
+        """
+        try:
+            calls = calls_in(given, key, read)
+        except Exception as error:
+            self.watcher.fault(error)
+            if self.watcher.settings.enforces:
+                raise
+            return None
+        if not calls.calls:
+            return None
+        try:
+            said = [] if calls.message is None else [calls.message]
+            conversation = self._conversation(config, [*calls.before, *said])
+            self._hear(conversation, calls.before)
+            seen = [self._seen(conversation, calls, call) for call in calls.calls]
+            found = Turn(calls, seen, conversation.thread)
+        except Exception as error:  # noqa: BLE001 - under enforce nothing passes unjudged
+            self.watcher.fault(error)
+            return Turn(calls, [_Seen(None, "", self._refuses(c, error)) for c in calls.calls])
+        try:
+            self._ask(found, _pauses(config))
+        except Exception as error:  # noqa: BLE001 - what nobody can be asked about is refused
+            self.watcher.fault(error)
+        return found
+
+    def note(self, turn: Turn, answers: Sequence[Answer]) -> None:
+        """Notes what a person said; an answer from elsewhere that came first stays."""
+        try:
+            for one, given in zip(turn.asked, answers, strict=True):
+                who = given.who if given.who.endswith(_HERE) else given.who + _HERE
+                key = one.decision.key
+                self.watcher.answer(key, approve=given.approve, who=who, why=given.why)
+        except Exception as error:  # noqa: BLE001 - what is not noted is not approved
+            self.watcher.fault(error)
+
+    def refused(self, turn: Turn) -> set[int]:
+        """Which calls are not carried out, by place; approvals of the others are spent."""
+        return {
+            k
+            for k, one in enumerate(turn.seen)
+            if one.refuse
+            or (one.decision is not None and verdict(self.watcher, one.decision) != "run")
+        }
+
+    def paused(self, turn: Turn) -> None:
+        """A tool itself paused: its node will be run again, by the same approval."""
+        try:
+            for one in turn.asked:
+                self.watcher.give_back(one.decision)
+        except Exception as error:  # noqa: BLE001 - then it is refused when it comes back
+            self.watcher.fault(error)
+
+    def _conversation(
+        self, config: Mapping[str, Any], messages: Sequence[BaseMessage] | None = None
+    ) -> Conversation:
+        """A thread has one; a graph within a graph has one of its own, named after where it is."""
+        self.watcher.can_pause = _pauses(config)
+        return self.watcher.conversation(self._name(config, messages), self._agent)
+
+    def _name(self, config: Mapping[str, Any], messages: Sequence[BaseMessage] | None) -> str:
+        """Thread, first message and place: a checkpointer may have forgotten a thread's name."""
+        settings = config.get("configurable", {})
+        own = str(settings.get("checkpoint_ns", "")).rpartition("|")[0]
+        if own and (outer := _within.get()):
+            return f"{outer}/{own}"
+        if "thread_id" not in settings:
+            return "/".join(part for part in (settings.get(RUN), own) if part)
+        thread = str(settings["thread_id"])
+        if messages is not None and not own:
+            self._begin(thread, messages, config.get("metadata", {}).get("langgraph_step") == 1)
+        return "/".join(part for part in (thread, self._began.get(thread), own) if part)
+
+    def _begin(self, thread: str, messages: Sequence[BaseMessage], fresh: bool) -> None:
+        """Tells a thread that begins from one that goes on, though its first messages are cut."""
+        if thread in self._began and not fresh:
+            return
+        first = messages[0] if messages else None
+        self._began[thread] = (first.id or digest(chat_of(first))) if first is not None else ""
+        self._began.move_to_end(thread)
+        while len(self._began) > REMEMBERED:
+            self._began.popitem(last=False)
+
+    def _hear(self, conversation: Conversation, messages: Sequence[BaseMessage]) -> None:
+        conversation.hear([(m.id, chat_of(m)) for m in messages if not conversation.knows(m.id)])
+
+    def _seen(self, conversation: Conversation, calls: Calls, called: Mapping[str, Any]) -> _Seen:
+        """The decision on a call: that of its generation, or its own where it was altered since."""
+        run = ToolCall(called["id"] or "", called["name"], canonical(called["args"]))
+        if calls.message is not None:
+            found = conversation.judge(said_of(calls.message))
+            for decision, call in zip(found, calls_of(calls.message), strict=False):
+                same = called["id"] in (call.id, None)
+                if same and decision.hash == run.hash:
+                    return _Seen(decision, run.arguments, refuse=False)
+        decision = conversation.judge(_altered(run, calls.message))[0]
+        return _Seen(decision, run.arguments, refuse=False)
+
+    def _ask(self, turn: Turn, pauses: bool) -> None:
+        """Puts questions to people, all of a node together; where nobody can wait, refuses."""
+        asked = [
+            Asked(one.decision, one.arguments)
+            for one in turn.seen
+            if one.decision is not None and one.decision.enforced and one.decision.level == "ask"
+        ]
+        if not asked or not pauses:
+            return
+        for one in asked:
+            self.watcher.ask(*one)
+        watches = self.watcher.store.watches
+        with self.watcher.store.reading() as connection:
+            rows = [watches.pause(connection, one.decision.key) or {} for one in asked]
+        turn.asked = asked
+        turn.interrupts = any(
+            row.get("state") == "pending" or str(row.get("who")).endswith(_HERE) for row in rows
+        )
+
+    def _refuses(self, called: Mapping[str, Any], error: Exception) -> bool:
+        settings = self.watcher.settings
+        excused = isinstance(error, StoreError) and settings.on_store_error in ("allow", "flag")
+        return settings.tool(called["name"]).mode == "enforce" and not excused
+
+
+def _pauses(config: Mapping[str, Any]) -> bool:
+    return config.get("configurable", {}).get(_CHECKPOINTER) not in (None, False)
+
+
+def _altered(call: ToolCall, message: AIMessage | None) -> Said:
+    """A call that is not as the model wrote it, judged by itself."""
+    made = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+    return Said(
+        message=f"{message.id if message is not None else call.id}~{call.hash[:12]}",
+        chat={"role": "assistant", "content": "", "tool_calls": [made]},
+        calls=(call,),
+    )

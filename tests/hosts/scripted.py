@@ -1,0 +1,186 @@
+"""A real OpenAI-compatible HTTP server on loopback that says scripted lines.
+
+A line is chosen by the number of assistant messages in the request, so that every client that
+sends the same conversation gets the same answer. It counts what it sent and notices when a client
+goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import scripted_responses
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+
+@dataclass
+class Line:
+    """One generation: reasoning, text, and calls as (id, name, arguments)."""
+
+    reasoning: str = ""
+    text: str = ""
+    calls: tuple = ()
+
+
+@dataclass
+class Scripted:
+    """The server's memory.
+
+    Attributes:
+        lines: what it says, in order of the conversation; the last one repeats.
+        pause: seconds between streamed chunks.
+        requests: bodies it got; sent: chunks it sent in all; cancelled: streams cut by clients.
+        failures: how many of the next requests get an error.
+    """
+
+    lines: list[Line]
+    pause: float = 0.0
+    url: str = ""
+    requests: list[dict] = field(default_factory=list)
+    sent: int = 0
+    cancelled: int = 0
+    failures: int = 0
+    kept: scripted_responses.Kept = field(default_factory=scripted_responses.Kept)
+
+    def line(self, body: dict) -> Line:
+        said = sum(m.get("role") == "assistant" for m in body.get("messages", []))
+        return self.lines[min(said, len(self.lines) - 1)]
+
+    async def chat(self, request: Request):
+        body = await request.json()
+        self.requests.append(body)
+        if self.failures:
+            self.failures -= 1
+            return JSONResponse({"error": {"message": "busy"}}, status_code=500)
+        line = self.line(body)
+        if body.get("stream"):
+            return StreamingResponse(self._stream(line), media_type="text/event-stream")
+        message: dict = {
+            "role": "assistant",
+            "content": line.text,
+            "reasoning_content": line.reasoning,
+        }
+        if line.calls:
+            message["tool_calls"] = [_call(*c) for c in line.calls]
+        self.sent += 1
+        reason = "tool_calls" if line.calls else "stop"
+        return JSONResponse(
+            {
+                "id": f"chatcmpl-{len(self.requests)}",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "scripted",
+                "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+            }
+        )
+
+    async def _stream(self, line: Line):
+        try:
+            for delta in _deltas(line):
+                self.sent += 1
+                yield _event({"delta": delta, "finish_reason": None})
+                await asyncio.sleep(self.pause)
+            yield _event({"delta": {}, "finish_reason": "tool_calls" if line.calls else "stop"})
+            yield "data: [DONE]\n\n"
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+    async def responses(self, request: Request):
+        body = await request.json()
+        self.requests.append(body)
+        if reason := self.kept.refusal(body):
+            return JSONResponse({"error": {"message": reason}}, status_code=400)
+        place = self.kept.place(body)
+        line, name = self.lines[min(place, len(self.lines) - 1)], f"resp_{len(self.requests)}"
+        self.kept.depth[name] = place
+        self.kept.waiting[name] = {call_id for call_id, _, _ in line.calls}
+        if body.get("stream"):
+            told = scripted_responses.stream(self, name, line)
+            return StreamingResponse(told, media_type="text/event-stream")
+        self.sent += 1
+        return JSONResponse(scripted_responses.response(name, line))
+
+    async def models(self, _: Request):
+        return JSONResponse({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+
+
+def _deltas(line: Line):
+    yield {"role": "assistant", "content": ""}
+    for word in line.reasoning.split(" ") if line.reasoning else ():
+        yield {"reasoning_content": word + " "}
+    for word in line.text.split(" ") if line.text else ():
+        yield {"content": word + " "}
+    for k, (name_id, name, arguments) in enumerate(line.calls):
+        yield {
+            "tool_calls": [
+                {
+                    "index": k,
+                    "id": name_id,
+                    "type": "function",
+                    "function": {"name": name, "arguments": ""},
+                }
+            ]
+        }
+        for part in (arguments[:3], arguments[3:]):
+            yield {"tool_calls": [{"index": k, "function": {"arguments": part}}]}
+
+
+def _event(choice: dict) -> str:
+    body = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "scripted",
+        "choices": [{"index": 0, **choice}],
+    }
+    return f"data: {json.dumps(body)}\n\n"
+
+
+def _call(call_id, name, arguments):
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+@contextmanager
+def serving(app, *, at: str = "127.0.0.1"):
+    """Any ASGI app on a free port of loopback, in a thread; gives its URL."""
+    with socket.socket() as free:
+        free.bind((at, 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host=at, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://{at}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def scripted(*lines: Line, pause: float = 0.0):
+    """A running scripted server."""
+    memory = Scripted(list(lines), pause)
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", memory.chat, methods=["POST"]),
+            Route("/v1/responses", memory.responses, methods=["POST"]),
+            Route("/v1/models", memory.models),
+        ]
+    )
+    with serving(app) as url:
+        memory.url = f"{url}/v1"
+        yield memory
