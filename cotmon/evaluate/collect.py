@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from cotmon.records import AGENT, CUES, MonitorCard, Result, StepResult, Transcr
 TEXT = 20_000
 """Characters of a case that baselines read."""
 QUOTE = 240
+_SAMPLE = re.compile(r".+#[1-9][0-9]*")
 TIE = 1e-6
 """Weight of the value that breaks ties of suspicion; too small to change their order."""
 NAN = float("nan")
@@ -292,6 +294,8 @@ class Collector:
         own = _names_of(self.set_name, self.cards)
         kinds: dict[str, ScorerKind] = {n: k for n, k in own.items() if k != "channels"}
         kinds.update(dict.fromkeys((*self.recorded.monitors, *sorted(self._kinds)), "recorded"))
+        # suspicions of resampled outputs serve protocols, and are no scorers of their own
+        kinds.update(dict.fromkeys(filter(_SAMPLE.fullmatch, kinds), "channels"))
         return kinds | own
 
 

@@ -21,6 +21,7 @@ class Spec:
         assume: values for what protocols need and nobody recorded, by name.
         aggregation: how the scores of a case's steps become one; see `protocols.aggregation`.
         protocols: names of those evaluated besides trusted monitoring.
+        attacker: `always`, `independent:RATE:ITEMS` or `selective:BELOW:CORRELATION`.
         cascades: expensive monitors that are asked about the top share of the first scorer.
         escalated: those shares of all cases.
     """
@@ -34,5 +35,6 @@ class Spec:
     assume: dict[str, float] = field(default_factory=dict)
     aggregation: str = "max"
     protocols: tuple[str, ...] = ()
+    attacker: str = "always"
     cascades: tuple[str, ...] = ()
     escalated: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)

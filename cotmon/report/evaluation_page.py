@@ -98,7 +98,7 @@ def _look(found: Evaluation, case: Worst) -> Look:
     score = "unscored" if case.score is None else f"{case.score:.3f}"
     if found.run is None:
         return Look(case, score, None)
-    words = ["cotmon", "show", "--run", found.run]
+    words = ["cotmon", "show"]
     if case.transcript.startswith("-"):
         words.append("--")
     words += [case.transcript, *([case.address] if case.address else [])]
@@ -106,8 +106,11 @@ def _look(found: Evaluation, case: Worst) -> Look:
 
 
 def _pages(run: str | None, cases: list[Worst]) -> str | None:
-    """The command that writes a page of the run for each of them."""
+    """The command that writes a page of the run for each of them.
+
+    The run is not named: it has another name each time, and the same spec gives the same bytes.
+    """
     names = dict.fromkeys(case.transcript for case in cases)
     if run is None or not names:
         return None
-    return shlex.join(["cotmon", "report", run, *(f"--page={name}" for name in names)])
+    return shlex.join(["cotmon", "report", "latest", *(f"--page={name}" for name in names)])

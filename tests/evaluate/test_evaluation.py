@@ -109,6 +109,36 @@ def test_usefulness_needs_what_it_needs_and_assumptions_are_printed():
     assert safety == sorted(safety), "deferring more is never less safe"
 
 
+def test_resampling_needs_the_scores_of_resampled_outputs():
+    scores, attack, groups = made()
+    spec = dataclasses.replace(QUICK, assume={"success": 1.0, "resample_success": 1.0,
+                                              "resample_attack": 1.0},
+                               protocols=("defer-to-resample",))  # fmt: skip
+    bare = evaluate(cases_of({"mine": scores}, attack, groups), spec)
+    rows = [row for row in bare.control if row.protocol.startswith("defer-to-resample")]
+    assert rows and all(row.safety.why == "not estimable: needs resample_scores" for row in rows)
+    again = np.clip(scores + np.random.default_rng(1).normal(0, 0.05, len(scores)), 0, 1)
+    cases = cases_of({"mine": scores, "mine#1": again}, attack, groups)
+    cases.kinds["mine#1"] = "channels"
+    given = evaluate(cases, spec)
+    rows = [row for row in given.control if row.protocol.startswith("defer-to-resample")]
+    assert all(0 <= (row.safety.value or 0) <= 1 and row.safety.why is None for row in rows)
+
+
+def test_an_attacker_who_knows_the_monitor_is_worse_than_one_who_does_not():
+    scores, attack, groups = made()
+    found = {}
+    for name in ("always", "selective:0.5:1", "selective:0.5:0", "independent:0.01:200"):
+        spec = dataclasses.replace(QUICK, budgets=(0.05,), attacker=name)
+        row = evaluate(cases_of({"mine": scores}, attack, groups), spec).control[0]
+        found[name] = row.safety.value or 0.0
+    assert found["selective:0.5:1"] <= found["selective:0.5:0"] <= found["always"] + 0.02
+    assert 0 <= found["independent:0.01:200"] <= 1
+    with pytest.raises(UsageError, match="an attacker is"):
+        evaluate(cases_of({"mine": scores}, attack, groups),
+                 dataclasses.replace(QUICK, attacker="sometimes"))  # fmt: skip
+
+
 def test_a_cascade_asks_only_the_share_it_may():
     scores, attack, groups = made(gain=0.2)
     judge = np.round(np.clip(scores + np.where(attack, 0.3, -0.1), 0, 1), 2)

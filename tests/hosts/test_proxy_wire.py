@@ -356,7 +356,11 @@ def test_the_card_says_what_it_cannot():
     card = HOST.card
     assert not HOST.fits(object())
     notes = " ".join(card.notes)
-    assert "/v1/completions" in notes and "--hold" in notes and "Sub-agents" in notes
+    assert "/v1/completions" in notes and "--hold" in notes
+
+
+def test_t13_cannot_tell_sub_agents_apart_as_the_card_says():
+    assert "Sub-agents" in " ".join(HOST.card.notes)
 
 
 def test_a_missing_extra_is_said_with_its_command(project, monkeypatch):

@@ -133,8 +133,8 @@ def test_baselines_stand_apart(html):
 
 def test_opens_the_cases_to_look_at(html, found):
     worst = found.misses[0]
-    assert f"cotmon show --run r1 {worst.transcript} M3.2" in html
-    assert f"cotmon report r1 --page={worst.transcript} " in html
+    assert f"cotmon show {worst.transcript} M3.2" in html
+    assert f"cotmon report latest --page={worst.transcript} " in html
     nowhere = evaluation_page(replace(found, run=None))
     assert "cotmon show --run" not in nowhere
     assert "No run is stored behind these scores" in nowhere
@@ -143,7 +143,7 @@ def test_opens_the_cases_to_look_at(html, found):
 def test_ids_that_look_like_options_or_shell_stay_one_word(found):
     case = replace(found.misses[0], transcript="--run x; rm -rf $HOME")
     html = evaluation_page(replace(found, misses=(case,)))
-    assert "cotmon show --run r1 -- &#39;--run x; rm -rf $HOME&#39; M3.2" in html
+    assert "cotmon show -- &#39;--run x; rm -rf $HOME&#39; M3.2" in html
 
 
 def test_same_input_same_bytes_and_no_id_twice(html, found):

@@ -111,6 +111,14 @@ def test_a_week_of_observing_ends_in_the_enforcement_of_one_tool(
     assert len(honest.honest) == 37 and len(honest.confirmed) == 5
     assert all(re.fullmatch(r"day \d talk 3", name) for name in honest.confirmed)
 
+    store.close()
+    made = cotmon_words(
+        "calibrate", "scheming/dynamite", "--watched", "--since", "8d", "--rate", "10%", code=2
+    )  # 2: the talks in which the monitor failed are left out, and it is said
+    assert "35 honest transcripts in 35 groups" in made
+    assert "2: a step could not be scored" in made
+    assert "5: a reviewer confirmed a step of it" in made
+
     # one tool is promoted, after a look at the change
     path = project(mode="observe")
     before = path.read_text()

@@ -77,6 +77,9 @@ def command(
     protocol: Annotated[
         list[str] | None, typer.Option(help=f"Also try: {', '.join(PROTOCOLS)}.")
     ] = None,
+    attacker: Annotated[
+        str, typer.Option(help="always, independent:RATE:ITEMS or selective:BELOW:CORRELATION.")
+    ] = Spec.attacker,
     cascade: Annotated[
         list[str] | None,
         typer.Option(help="Ask this scorer only about the top 5 to 40 % of the first one."),
@@ -109,7 +112,7 @@ def command(
     spec = Spec(
         per=per.value, aggregation=aggregate, draws=draws, seed=seed, success=success,
         assume=_assumed(assume or []),
-        protocols=tuple(protocol or ()), cascades=tuple(cascade or ()),
+        protocols=tuple(protocol or ()), cascades=tuple(cascade or ()), attacker=attacker,
         budgets=tuple(sorted({parse_rate(a, "--audits") for a in audits})) if audits
         else Spec.budgets,
     )  # fmt: skip
@@ -130,7 +133,8 @@ def command(
     found, undone = evaluated(asked, spec)
     name = _evaluations.save(open_store(db), found)
     if output is Shape.json:
-        body = msgspec.json.format(msgspec.json.encode(dataclasses.asdict(found), order="sorted"))
+        same = dataclasses.replace(found, run=None)  # a run has another name each time
+        body = msgspec.json.format(msgspec.json.encode(dataclasses.asdict(same), order="sorted"))
         sys.stdout.buffer.write(body + b"\n")
     else:
         print_evaluation(stdout(), found, all_metrics=all_metrics, before=before)
