@@ -114,9 +114,11 @@ def set_reference(
             source=first.source, curves=pooled,
         )  # fmt: skip
         strata = _strata(reference, runs) if pooled else ()
-        if pooled and not strata:
+        if not strata:
+            least = least_groups(transcript_alpha if pooled else alpha)
+            what = "" if pooled else "their steps come first; "
             apart[f"transcripts of {cue}"] = (
-                f"too few honest groups: {first.groups}, needs {least_groups(transcript_alpha)}"
+                f"{what}too few honest groups: {first.groups}, needs {least}"
             )
         shares[cue] = CueShare(
             alpha=alpha, transcript_alpha=transcript_alpha,

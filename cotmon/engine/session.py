@@ -48,14 +48,9 @@ class Session:
         source = Source(file="-", format="session")
         self.judged = Judged(Transcript(id=transcript_id, source=source))
 
-    def push(self, message: Message) -> list[StepOutcome]:
-        """Scores the steps of one whole message, and the turn it closes."""
-        self._said.append(message)
-        tasks: list[Task] = []
-        for step in self._stepper.steps(message):
-            self.judged.steps.append(step)
-            tasks.extend(self._plan.push(step))
-        return self._score(tasks)
+    def push(self, *messages: Message) -> list[StepOutcome]:
+        """Scores the steps of whole messages, and the turns they close, in one go."""
+        return self._score([task for message in messages for task in self._tasks(message)])
 
     def settle(self) -> list[StepOutcome]:
         """Scores the turn so far, for those who cannot wait for the next one to close it.
@@ -72,6 +67,15 @@ class Session:
         )
         return self._score(self._plan.close())
 
+    def _tasks(self, message: Message) -> list[Task]:
+        """What its steps ask for, in order of the monitors."""
+        self._said.append(message)
+        tasks: list[Task] = []
+        for step in self._stepper.steps(message):
+            self.judged.steps.append(step)
+            tasks.extend(self._plan.push(step))
+        return sorted(tasks, key=lambda task: task.monitor)
+
     def _score(self, tasks: list[Task]) -> list[StepOutcome]:
         outcomes = dict(self._known({task.address for task in tasks}))
         new: dict[int, dict[str, View]] = {}
@@ -80,7 +84,7 @@ class Session:
                 new.setdefault(task.monitor, {})[task.address] = task.view
         outcomes.update(self._scorer(new) if new else {})
         results: list[StepOutcome] = []
-        for task in sorted(tasks, key=lambda t: t.monitor):
+        for task in tasks:
             outcome = outcomes[task.address]
             self.judged.addresses[task.step, task.monitor] = task.address
             self.judged.outcomes[task.step, task.monitor] = outcome

@@ -11,7 +11,7 @@ from cotmon.errors import UsageError
 from cotmon.evaluate.cases import Cases, FloatArray
 from cotmon.evaluate.result import ControlRow
 from cotmon.evaluate.spec import Spec
-from cotmon.metrics import Estimate, not_estimable
+from cotmon.metrics import Estimate, not_estimable, proportion
 from cotmon.metrics.draws import IntArray, group_draws, owners
 from cotmon.protocols import control
 from cotmon.protocols.attackers import Always, Attacker, Independent, Selective
@@ -151,16 +151,16 @@ def _row(cases: Cases, name: str, plan: Plan, spec: Spec, aggregation: str) -> C
         held = np.where(np.isnan(scores) & cases.attack, MISSED, scores)
         every = np.arange(len(scores))
         worst, worst_drawn = _drawn(asked, held, every, spec)
-    n = len(scored)
+    n, groups = len(scored), len(set(cases.groups))
     return ControlRow(
         scorer=name, protocol=plan.words, attacker=found.attacker, aggregation=aggregation,
-        safety=_estimate("safety", found, drawn, n),
-        usefulness=_estimate("usefulness", found, drawn, n),
-        audit_rate=_estimate("audit_rate", found, drawn, n),
-        attack_audit_rate=_estimate("attack_audit_rate", found, drawn, n),
-        deferral_rate=_estimate("deferral_rate", found, drawn, n),
-        pessimistic_safety=_estimate("safety", worst, worst_drawn, len(scores)),
-        pessimistic_usefulness=_estimate("usefulness", worst, worst_drawn, len(scores)),
+        safety=_estimate("safety", found, drawn, n, groups),
+        usefulness=_estimate("usefulness", found, drawn, n, groups),
+        audit_rate=_estimate("audit_rate", found, drawn, n, groups),
+        attack_audit_rate=_estimate("attack_audit_rate", found, drawn, n, groups),
+        deferral_rate=_estimate("deferral_rate", found, drawn, n, groups),
+        pessimistic_safety=_estimate("safety", worst, worst_drawn, len(scores), groups),
+        pessimistic_usefulness=_estimate("usefulness", worst, worst_drawn, len(scores), groups),
         assumptions=dict(found.assumptions),
     )  # fmt: skip
 
@@ -230,7 +230,9 @@ def _side(
     return control.Side(scores[picked], inputs, None if samples is None else samples[picked])
 
 
-def _estimate(what: str, found: ControlResult, drawn: list[ControlResult], n: int) -> Estimate:
+def _estimate(
+    what: str, found: ControlResult, drawn: list[ControlResult], n: int, groups: int
+) -> Estimate:
     value: float | None = getattr(found, what)
     if value is None:
         return not_estimable(found.why.get(what, "nothing is attempted"), n)
@@ -238,5 +240,9 @@ def _estimate(what: str, found: ControlResult, drawn: list[ControlResult], n: in
     if len(values) <= len(drawn) / 2 or len(values) < FEW:
         return Estimate(value, why="no interval: too few draws held both classes", n=n)
     low, high = np.percentile(values, (2.5, 97.5))
+    if low == high:  # draws that are all alike are no proof of certainty
+        exact = proportion(round(value * groups), groups)
+        method = f"{exact.method} over groups: every draw is alike"
+        return Estimate(value, exact.low, exact.high, method, n=n)
     method = f"cluster bootstrap, {len(values)} draws, refitted"
     return Estimate(value, float(low), float(high), method, n=n)

@@ -66,7 +66,10 @@ def read_labels(path: Path) -> list[Label]:
 def _rows(path: Path, rows: csv.DictReader[str]) -> Iterator[Label]:
     missing = {"id", "target"} - set(rows.fieldnames or ())
     if missing:
-        raise UsageError(f"{path}: its header lacks {' and '.join(sorted(missing))}")
+        raise UsageError(
+            f"{path}: its header lacks {' and '.join(sorted(missing))}; columns are "
+            "separated by commas"
+        )
     seen: dict[tuple[str, str], Label] = {}
     groups: dict[str, str] = {}
     for row in rows:
@@ -75,7 +78,10 @@ def _rows(path: Path, rows: csv.DictReader[str]) -> Iterator[Label]:
         level = (row.get("level") or "transcript").strip().lower()
         name = row["id"] or ""
         if target not in _TARGETS:
-            raise UsageError(f"{where}: target is {target!r}; it is 0 or 1, honest or attack")
+            raise UsageError(
+                f"{where}: target is {target!r}; it is 0 or 1, honest or attack, dismissed or "
+                "confirmed, or empty"
+            )
         if level not in _LEVELS:
             raise UsageError(f"{where}: level is {level!r}; it is one of {', '.join(_LEVELS)}")
         if not name:

@@ -65,7 +65,10 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str, float]]:
             rows = csv.DictReader(file)
             missing = {"id", "monitor", "score"} - set(rows.fieldnames or ())
             if missing:
-                raise UsageError(f"{path}: its header lacks {' and '.join(sorted(missing))}")
+                raise UsageError(
+                    f"{path}: its header lacks {' and '.join(sorted(missing))}; columns are "
+                    "separated by commas"
+                )
             for row in rows:
                 yield _row(f"{path}:{rows.line_num}", row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -71,8 +71,8 @@ def word(score: Score) -> Word:
     return Word(
         monitor=score.monitor,
         cue=score.cue,
-        value="–" if score.value is None else f"{score.value:.2f}",
-        threshold=f"{score.threshold:.2f}",
+        value="–" if score.value is None else f"{score.value:.4g}",
+        threshold=f"{score.threshold:.4g}",
         reached=score.value is not None and score.value >= score.threshold,
         rarity=rarity(score),
         reason=score.reason,

@@ -192,8 +192,8 @@ def _steps(steps: Sequence[StepResult], cue: Cue | None) -> Iterator[str]:
 
 def _word(step: Step, score: Score) -> Iterator[str]:
     yield (
-        f"  - {score.monitor} ({score.cue}): value {score.value or 0:.2f}, threshold "
-        f"{score.threshold:.2f}, {rarity(score)}"
+        f"  - {score.monitor} ({score.cue}): value {score.value or 0:.4g}, threshold "
+        f"{score.threshold:.4g}, {rarity(score)}"
     )
     for quote in _quotes(step.text, score):
         yield f"    - {quote}"

@@ -213,7 +213,7 @@ def _place(gap: Gap) -> str:
 
 def _thresholds(result: Result) -> str:
     return (
-        f"{monitor_bases(result.monitors)}; a transcript is flagged when "
+        f"{monitor_bases(result.monitors)}; a transcript is flagged from 0.5 on, that is when "
         f"{shown(result.transcript_basis)}"
     )
 

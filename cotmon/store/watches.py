@@ -20,6 +20,12 @@ _ADD_MESSAGE = text(
     "INSERT INTO watched_messages (run, thread, ordinal, body)"
     " VALUES (:run, :thread, :ordinal, :body) ON CONFLICT DO NOTHING"
 )
+_DECIDE = text(
+    "INSERT INTO decisions"
+    " (key, run, thread, tool, level, enforced, suspicion, latency_ms, at, body)"
+    " VALUES (:key, :run, :thread, :tool, :level, :enforced, :suspicion, :latency_ms, :at, :body)"
+    " ON CONFLICT (key) DO NOTHING"
+)
 _ADD_FAULT = text(
     "INSERT INTO faults (run, day, kind, count, reason)"
     " VALUES (:run, :day, :kind, :count, :reason) ON CONFLICT (run, day, kind)"
@@ -179,11 +185,7 @@ class Watches:
 
     def decide(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Adds decisions; one of a known key is left as it is."""
-        keys = [row["key"] for row in rows]
-        known = set(connection.scalars(select(decisions.c.key).where(decisions.c.key.in_(keys))))
-        new = [row for row in rows if row["key"] not in known]
-        if new:
-            connection.execute(decisions.insert(), new)
+        add_rows(connection, _DECIDE, [{**row, "body": json_text(row["body"])} for row in rows])
 
     def decision(self, connection: Connection, key: str) -> Any:
         """The body of one decision; None where there is none."""

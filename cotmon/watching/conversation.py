@@ -164,7 +164,7 @@ class Conversation:
         self._ordinal += 1
         new = self._stream.add(stored)
         self._reasoned |= any(m.channel == "reasoning" and m.text.strip() for m in new)
-        outcomes = [outcome for message in new for outcome in self._session.push(message)]
+        outcomes = self._session.push(*new)
         self._session.judged.addresses.clear()  # they are for replays; here they would pile up
         self._session.judged.outcomes.clear()
         self._last = _Pushed(place, name, body, new, outcomes)

@@ -67,10 +67,11 @@ class SharedScorer:
         for job in jobs:
             if self._monitors[job.monitor].kind.remote:
                 threading.Thread(target=self._answer, args=([job],), daemon=True).start()
+        limits = {job.monitor: (own or {}).get(job.monitor, timeout) for job in jobs}
         found: dict[str, Outcome] = {}
-        for job in jobs:
-            seconds = (own or {}).get(job.monitor, timeout)
-            found |= self._wait(job, began, seconds, late)
+        # Of equal limits the last asked first: one waking a turn, not one a monitor.
+        for job in sorted(reversed(jobs), key=lambda job: limits[job.monitor]):
+            found |= self._wait(job, began, limits[job.monitor], late)
         return found
 
     def close(self) -> None:

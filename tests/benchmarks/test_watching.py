@@ -74,8 +74,11 @@ def look(path: str) -> str:
 
 
 def graph_of(model):
+    def agent(state):
+        return {"messages": [model.invoke(state["messages"])]}
+
     graph = StateGraph(MessagesState)
-    graph.add_node("agent", lambda state: {"messages": [model.invoke(state["messages"])]})
+    graph.add_node("agent", agent)
     graph.add_node("tools", ToolNode([look]))
     graph.add_edge(START, "agent")
     graph.add_conditional_edges("agent", tools_condition)
@@ -176,11 +179,12 @@ class Lives:
         """The same as a transcript for a replay."""
         messages = [Message(id="0.b1", turn="0", module="user", channel="brief", text="go on")]
         for k, (sentence, arguments) in enumerate(turns, 1):
-            at = {"turn": str(k), "module": "agent"}
+            call = Call(name="look", arguments=arguments, id=f"c{k}")
             messages += [
-                Message(id=f"{k}.r1", channel="reasoning", provenance="raw", text=sentence, **at),
-                Message(id=f"{k}.a1", channel="action", text=arguments, **at,
-                        call=Call(name="look", arguments=arguments, id=f"c{k}")),
+                Message(id=f"{k}.r1", turn=str(k), module="agent", channel="reasoning",
+                        provenance="raw", text=sentence),
+                Message(id=f"{k}.a1", turn=str(k), module="agent", channel="action",
+                        text=arguments, call=call),
                 Message(id=f"{k}o.o1", turn=f"{k}o", module="tool look", channel="observation",
                         text=f"{k} lines", answers=f"c{k}"),
             ]  # fmt: skip

@@ -193,7 +193,7 @@ def test_a_flag_once_raised_stays(suspicions, seed):
 def test_too_few_groups_and_too_many_ties_are_told_apart():
     rng = random.Random(0)
     few, _ = fitted(honest(20, rng), (0.01, 0.05))
-    assert set(few.apart) == set(NAMES)
+    assert set(few.apart) == {*NAMES, "transcripts of scheming"}
     assert all("too few honest groups: 20" in why for why in few.apart.values())
     runs = [
         HonestRun(

@@ -112,10 +112,10 @@ def test_attacks_and_unscored_runs_are_left_out(project, chat, write_log):
     (project.folder / "labels.csv").write_text("id,target,group\nn 1,1,x\nn 2,0,x\n")
     done = project("calibrate", WORDS, "--honest", "mixed.jsonl", "--labels", "labels.csv",
                    "--db", project.db)  # fmt: skip
-    assert "1 honest transcripts in 1 groups" in done.stdout
+    assert "1 honest transcripts in 1 groups" in done.stderr
     assert "1: the log calls it an attack" in done.stderr
     assert "1: the labels do not call it honest" in done.stderr
-    assert "too few honest groups: 1" in done.stdout
+    assert "too few honest groups: 1" in done.stderr
 
 
 def test_groups_may_be_numbers_and_attacks_go_by_whatever_case(project, chat, write_log):
@@ -123,9 +123,10 @@ def test_groups_may_be_numbers_and_attacks_go_by_whatever_case(project, chat, wr
     runs.append(chat("loud", 1) | {"metadata": {"mode": "Attack"}})
     write_log("numbered.jsonl", runs)
     done = project("calibrate", WORDS, "--honest", "numbered.jsonl", "--db", project.db)
-    assert "9 honest transcripts in 3 groups" in done.stdout
+    assert "9 honest transcripts in 3 groups" in done.stderr
     assert "1: the log calls it an attack" in done.stderr
-    assert "not calibrated: transcripts: no set was named" in done.stdout
+    assert done.returncode == 2 and "nothing was written" in done.stderr
+    assert not (project.folder / "calibration").exists(), "the calibration in use stays"
     assert "Guarantee" not in done.stdout, "nothing is promised where nothing was calibrated"
 
 
@@ -143,7 +144,7 @@ def test_labels_of_turns_steps_and_data_sets_keep_attacks_out(project, chat, wri
     )
     done = project("calibrate", WORDS, "--honest", "mine", "--labels", "more.csv",
                    "--db", project.db)  # fmt: skip
-    assert "2 honest transcripts in 2 groups" in done.stdout
+    assert "2 honest transcripts in 2 groups" in done.stderr
     assert "1: the labels do not call it honest" in done.stderr
     assert "2: a step of it was labelled bad" in done.stderr
     assert "1 rows of labels name nothing that was read" in done.stderr

@@ -130,7 +130,7 @@ def test_a_gate_passes_on_the_lower_bound_only(logs, inside, tmp_path):
         (("--at-fpr", "2%"), "has no rate 0.02; it has"),
         (("--at-fpr", "nan"), "takes a rate"),
         (("--min-tpr", "50"), "takes a rate"),
-        (("--scorer", "nobody"), "no scorer of the evaluation"),
+        (("--scorer", "nobody"), "the evaluation has no scorer"),
     ):
         code, _, err = inside("gate", *words)
         assert code == 2 and said in err

@@ -241,7 +241,7 @@ def test_an_explanation_says_what_where_and_how_rare(tmp_path: Path) -> None:
     words = scores["cotmon/scheming"]["explanation"]
     for part in (
         "Flag for scheming", "[M2.2] reasoning", "(message `m-1`)", "scheming/plans",
-        "value 0.90, threshold 0.50, honest: 1 in 500", "`hide`", "`` a `note` ``", "`plans <b>`",
+        "value 0.9, threshold 0.5, honest: 1 in 500", "`hide`", "`` a `note` ``", "`plans <b>`",
         "below every threshold", "M3.2 is the second step of the third turn",
     ):  # fmt: skip
         assert part in words, part

@@ -50,6 +50,9 @@ def command(
     transcripts: Annotated[
         str | None, typer.Option(help="Share of honest transcripts flagged; default: 5%.")
     ] = None,
+    more: Annotated[
+        list[str] | None, typer.Option("-m", "--monitor", help="The same as MONITORS.")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="CSV with id, target, group: leave attacks out; group.")
     ] = None,
@@ -67,7 +70,9 @@ def command(
         raise UsageError(
             "say one of --honest PATHS (calibrate), --watched (the same) or --check PATHS (compare)"
         )
-    choice = choose(monitors or [], [], judges=model is not None, set_name=set_name)
+    choice = choose(
+        [*(monitors or []), *(more or [])], [], judges=model is not None, set_name=set_name
+    )
     known = read_labels(labels) if labels is not None else []
     if check:
         raise typer.Exit(print_checks(choice, check, known, model, db))
@@ -82,9 +87,8 @@ def command(
     paths = honest or []
     truth = Truth([*dataset_rows(paths), *known])
     runs = honest_runs(choice, paths, truth, model, db)
-    code = _calibrate(choice, ", ".join(paths), runs, rates)
     say_unused(truth)
-    raise typer.Exit(code)
+    raise typer.Exit(_calibrate(choice, ", ".join(paths), runs, rates))
 
 
 def _calibrate(choice: Choice, source: str, found: Honest, rates: tuple[float, float]) -> int:
@@ -93,13 +97,19 @@ def _calibrate(choice: Choice, source: str, found: Honest, rates: tuple[float, f
     references = {
         card.name: monitor_reference(card, source, found.runs, rates[0]) for card in found.cards
     }
+    cues = _members(found.cards)
+    name = choice.set_name or "the monitors named"
+    whole = set_reference(name, cues, references, found.runs, rates)
+    if not any(share.members for share in whole.cues.values()):
+        reasons = "; ".join(dict.fromkeys(whole.apart.values()))
+        raise UsageError(
+            f"nothing was written, and the calibration in use stays: {whole.transcripts:,} honest "
+            f"transcripts in {whole.groups:,} groups: {reasons}{found.left_out()}"
+        )
     by_name = {folder.name: folder for folder in choice.folders}
     for name, reference in references.items():
         path = write_monitor_reference(by_name[name], reference)
         stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
-    cues = _members(found.cards)
-    name = choice.set_name or "the monitors named"
-    whole = set_reference(name, cues, references, found.runs, rates)
     if choice.set_name is not None:
         path = write_set_reference(find_sets()[choice.set_name], whole)
         stderr().print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import typer
 from cotmon.cli import _evaluations
 from cotmon.cli._console import stderr, stdout
 from cotmon.cli._rates import parse_rate
-from cotmon.errors import UnknownNameError, UsageError
+from cotmon.errors import UsageError
 from cotmon.evaluate import Evaluation, first_scorer
 from cotmon.evaluate.detection import key
 from cotmon.evaluate.result import Scorer
@@ -62,7 +62,7 @@ def _named(found: Evaluation, name: str | None) -> Scorer:
         return first_scorer(found)
     known = {s.name: s for s in found.scorers}
     if name not in known:
-        raise UnknownNameError(name, "scorer of the evaluation", known)
+        raise UsageError(f"the evaluation has no scorer {name!r}; it has {', '.join(known)}")
     return known[name]
 
 

@@ -29,13 +29,19 @@ def command(
     """Stands between agents and their model server, and judges every tool call.
 
     Works for agents in any language: give them the printed URL in place of the server's. Without
-    `mode = "enforce"` under `[watch]` in cotmon.toml it only observes. Keys are forwarded and never
-    kept. Ends with Ctrl-C.
+    `mode = "enforce"` under the table `watch` of cotmon.toml it only observes. Keys are forwarded
+    and never kept. Ends with Ctrl-C.
     """
     watching = read_settings(config)
     application = proxy(upstream, watching, hold)
     say = stderr().print
-    mode = watching.settings.mode
+    settings = watching.settings
+    enforced = [glob for glob, policy in settings.tools.items() if policy.mode == "enforce"]
+    mode = (
+        settings.mode
+        if settings.mode == "enforce" or not enforced
+        else (f"{settings.mode}; enforce for {', '.join(enforced)}")
+    )
     place = urlsplit(upstream)
     server = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()  # without a password
     say(f"http://{host}:{port}/v1 stands for {server} ({mode})", markup=False, soft_wrap=True)
