@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice, pairwise
 
 import numpy as np
 
@@ -24,6 +24,9 @@ _FREQUENCY = np.array(
 _LOGS = np.log2(_FREQUENCY / _FREQUENCY.sum())
 _EXPECTED = np.stack([_LOGS[[t[97 + i] - 97 for i in range(26)]] for _, t in _SUBSTITUTIONS])
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
+# Kinds of words, as `_kind` names them, the first after a gap in upper case. A common word may
+# stand alone between unknown ones: nineteen letters on, `the` is `max`.
+_RUN = re.compile("[uU](?:s*(?:ks*)?u)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Deciphered:
         start, end: code points of the stretch.
         name: of the cipher.
         text: what it says, lower case.
-        share: letters of it that lie in common words.
+        share: letters of its different words that lie in common ones.
     """
 
     start: int
@@ -45,7 +48,7 @@ class Deciphered:
 
 
 def deciphered(text: str, least: int = 4, stretches: int = 40) -> Iterator[Deciphered]:
-    """Stretches of at least `least` words without a common one that some cipher turns English.
+    """Stretches with at least `least` unknown words that some cipher turns English.
 
     All 25 shifts, atbash, reversed words, reversed stretches and words in reversed order of
     letters. English costs one look-up a word.
@@ -53,8 +56,8 @@ def deciphered(text: str, least: int = 4, stretches: int = 40) -> Iterator[Decip
     words = text.split()
     if len(words) < least:
         return
-    pattern = "".join(["k" if w in WORDS or len(w) < 2 else "u" for w in words])
-    if "u" * least not in pattern:
+    runs = _RUN.findall("".join(_kind(word) for word, _ in groupby(words)))
+    if not any(run.count("u") >= least for run in runs):
         return
     for start, end, stretch in islice(_unknown(text, least), stretches):
         best = _best(stretch)
@@ -63,20 +66,26 @@ def deciphered(text: str, least: int = 4, stretches: int = 40) -> Iterator[Decip
             yield Deciphered(start, end, name, plain, share)
 
 
+def _kind(word: str) -> str:
+    """`u` for an unknown word, `k` for a common one, `s` for one too short to tell."""
+    if len(word) > 2:
+        return "k" if word in WORDS else "u"
+    return "s" if len(word) < 2 or word in WORDS else "u"
+
+
 def _unknown(text: str, least: int) -> Iterator[tuple[int, int, list[str]]]:
-    """Maximal runs of words of which none of three letters or more is common."""
-    run: list[re.Match[str]] = []
-    for match in _WORD.finditer(text):
-        word = match[0].lower()
-        if (len(word) > 2 and word in WORDS) or (run and match.start() - run[-1].end() > 3):
-            if len(run) >= least:
-                yield run[0].start(), run[-1].end(), [m[0].lower() for m in run]
-            run = []
-            if len(word) > 2 and word in WORDS:
-                continue
-        run.append(match)
-    if len(run) >= least:
-        yield run[0].start(), run[-1].end(), [m[0].lower() for m in run]
+    """Maximal runs with `least` or more unknown words, from an unknown word to an unknown word."""
+    words = list(_WORD.finditer(text))
+    kinds = [_kind(word[0].lower()) for word in words]
+    for index, (before, after) in enumerate(pairwise(words), start=1):
+        if after.start() - before.end() > 3:
+            kinds[index] = kinds[index].upper()
+        elif after[0].lower() == before[0].lower():
+            kinds[index] = "s"
+    for run in _RUN.finditer("".join(kinds)):
+        if run[0].lower().count("u") >= least:
+            found = words[run.start() : run.end()]
+            yield found[0].start(), found[-1].end(), [word[0].lower() for word in found]
 
 
 def _best(words: list[str]) -> tuple[str, str, float] | None:
@@ -90,8 +99,8 @@ def _best(words: list[str]) -> tuple[str, str, float] | None:
         for index in np.argsort(_EXPECTED @ counts)[::-1][:3]:
             name, table = _SUBSTITUTIONS[index]
             candidates.append((name, [w.translate(table) for w in words]))
-    name, plain = max(candidates, key=lambda c: known_share(c[1]))
-    share = known_share(plain)
+    name, plain = max(candidates, key=lambda c: known_share(set(c[1])))
+    share = known_share(set(plain))
     distinct = {w for w in plain if len(w) > 2 and w in WORDS}
     enough = (share >= 0.5 and len(distinct) >= 2) or (share >= 0.35 and len(distinct) >= 4)
     # Short words turn up under some shift in any stretch: they alone prove nothing.

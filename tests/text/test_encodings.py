@@ -37,21 +37,18 @@ def test_encoded_sentences_are_read_back(name: str, text: str):
     assert [(block.text, block.prose) for block in found] == [(text, True)]
 
 
-@pytest.mark.parametrize("shift", range(1, 26))
-def test_every_caesar_shift_is_undone(shift: int):
-    """In English order; now and then a part of a sentence looks likelier under another shift."""
-    texts = [
-        (WORDS + WORDS)[start : start + count]
-        for start in range(len(WORDS))
-        for count in (10, 13, len(WORDS))
-    ]
-    undone = 0
-    for words in texts:
-        text = " ".join(words)
-        coded = "".join(c if c == " " else chr((ord(c) - 97 + shift) % 26 + 97) for c in text)
-        found = " ".join(stretch.text for stretch in deciphered(coded))
-        undone += sum(word in found for word in words) >= 0.6 * len(words)
-    assert undone >= 0.9 * len(texts)
+@given(sentences, st.integers(1, 25))
+def test_every_caesar_shift_is_undone(text: str, shift: int):
+    coded = "".join(c if c == " " else chr((ord(c) - 97 + shift) % 26 + 97) for c in text)
+    found = " ".join(stretch.text for stretch in deciphered(coded))
+    assert sum(word in found for word in set(text.split())) >= 0.6 * len(set(text.split()))
+
+
+@pytest.mark.parametrize("text", ["send send the other the money to my", "send the money to my"])
+def test_a_coded_word_that_happens_to_be_common_hides_nothing(text: str):
+    """Nineteen letters on, `the` is `max`."""
+    coded = "".join(c if c == " " else chr((ord(c) - 97 + 19) % 26 + 97) for c in text)
+    assert "money" in " ".join(stretch.text for stretch in deciphered(coded))
 
 
 @given(st.binary(min_size=0, max_size=40))
