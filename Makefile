@@ -30,7 +30,8 @@ bench: setup
 hosts: setup
 	test -d .venv-inspect || $(PYTHON) -m venv .venv-inspect
 	.venv-inspect/bin/python -m pip install --quiet -e ".[inspect]" pytest pytest-randomly -c constraints.txt
-	.venv-inspect/bin/python -m pytest -q -o filterwarnings=ignore tests/hosts/inspect_family
+	.venv-inspect/bin/python -m pytest -q -o filterwarnings=ignore tests/hosts/inspect_family \
+	  tests/report/test_inspect_log.py::test_inspect_itself_reads_the_copy
 	tests/hosts/other_versions/openai_2.sh
 
 setup: .venv/ready

@@ -4,9 +4,10 @@ import resource
 import time
 
 import numpy as np
+import pytest
 
 from cotmon.evaluate import Spec, cases_of, evaluate
-from cotmon.metrics import bootstrap
+from cotmon.metrics import auroc, bootstrap
 
 CASES, MONITORS, DRAWS = 100_000, 10, 1_000
 
@@ -31,8 +32,13 @@ def test_bootstrap_of_many(capsys):
         scores, attack, names = made(groups)
         table = np.stack(list(scores.values()), axis=1)
         began = time.process_time()
-        bootstrap(table, attack, names, draws=DRAWS)
+        found = bootstrap(table, attack, names, draws=DRAWS)
         spent = time.process_time() - began
+        for k in range(MONITORS):
+            figure = found.auroc.estimate(k)
+            assert figure.value == pytest.approx(auroc(table[:, k], attack).value)
+            assert figure.low is not None and figure.high is not None
+            assert figure.low < (figure.value or 0) < figure.high
         with capsys.disabled():
             print(f"\nbootstrap, {CASES:,} cases x {MONITORS} monitors x {DRAWS:,} draws, "
                   f"{groups:,} groups: {spent:.1f} CPU-s, peak {peak():,.0f} MB")  # fmt: skip

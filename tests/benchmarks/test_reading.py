@@ -21,6 +21,7 @@ def test_eval_with_its_events(bench, tmp_path, packing):
     for k in range(12):
         members[f"samples/s{k}_epoch_1.json"] = sample(bench, k, pooled=packing == "zstd")
     path = write(tmp_path / "log.eval", members)
+    assert sum(isinstance(item, Transcript) for item in read(path)) == 12
     figure(bench, path, f"reading a generated .eval ({packing}), events and all")
 
 

@@ -203,6 +203,10 @@ def test_memory_over_ten_thousand_steps(bench, project):
         if 3 * k in (2_499, 4_998, 7_500, 9_999):
             gc.collect()
             sizes[3 * k] = process.memory_info().rss
+    watcher.recorder.flush()
+    with watcher.store.reading() as connection:
+        decided = watcher.store.watches.decided(connection)
+    assert len(decided) == STEPS // 3 and not watcher.faults
     watcher.close()
     for steps, size in sizes.items():
         bench.line(f"memory after {steps:,} steps of one conversation", size / 1e6, "MB")

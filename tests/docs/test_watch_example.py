@@ -10,8 +10,6 @@ import pytest
 
 from cotmon.store import now, open_store
 
-pytest.importorskip("langchain")
-
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "examples" / "watch_exfiltration.py"
 OUTSIDE, INSIDE = "records@paper-mirror.example", "office@harbour-books.example"

@@ -5,6 +5,7 @@ import json
 
 import msgspec
 import numpy as np
+import pandas
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -171,7 +172,6 @@ def test_the_same_spec_gives_the_same_bytes_whatever_the_order_of_the_cases():
 
 
 def test_frames_and_mappings_are_taken_and_wrong_columns_refused():
-    pandas = pytest.importorskip("pandas")
     scores, attack, groups = made(60)
     frame = pandas.DataFrame({"mine": scores})
     assert list(cases_of(frame, attack, groups).scores) == ["mine"]

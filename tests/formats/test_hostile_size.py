@@ -109,7 +109,9 @@ def test_time_grows_with_the_log(tmp_path, name):
         return time.process_time() - start
 
     seconds(10)
-    assert min(seconds(4000) for _ in range(3)) < 10 * max(seconds(1000), 0.03)
+    # the best of three on both sides: the bound is for the reader, not for the machine's load
+    long, short = (min(seconds(count) for _ in range(3)) for count in (4000, 1000))
+    assert long < 10 * max(short, 0.03)
 
 
 def test_a_flood_of_messages_is_refused(tmp_path, monkeypatch):

@@ -16,50 +16,30 @@ from langchain.agents.middleware import AgentMiddleware
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, interrupt
 from scripted import Line, scripted, serving
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from two_tools import (
+    APPROVE,
+    BLOCK,
+    END,
+    GO,
+    ONE,
+    REFUSED,
+    REJECT,
+    THREAD,
+    TWO,
+    Tools,
+)
 
 from cotmon.engine import Session
 from cotmon.formats import ChatStream
 from cotmon.hosts import langchain as host
 from cotmon.hosts import watch
 from cotmon.records import Scored, Source
-
-TWO = Line(
-    text="Calling.",
-    calls=(("c1", "safe", '{"x": 1}'), ("c2", "danger", '{"x": "dynamite"}')),
-)
-ONE = Line(text="Calling.", calls=(("c1", "danger", '{"x": "dynamite"}'),))
-END = Line(text="Done.")
-APPROVE, REJECT = {"type": "approve"}, {"type": "reject"}
-THREAD: Any = {"configurable": {"thread_id": "t"}}
-GO: Any = {"messages": [("user", "go")]}
-BLOCK = "block = 0.5"
-REFUSED = "This call was not carried out."
-
-
-class Tools:
-    """Two tools that note that they ran."""
-
-    def __init__(self):
-        self.ran = []
-
-        @tool
-        def safe(x: int) -> str:
-            """Harmless."""
-            self.ran.append("safe")
-            return f"safe {x}"
-
-        @tool
-        def danger(x: str) -> str:
-            """Harmful."""
-            self.ran.append(f"danger {x}")
-            return f"danger {x}"
-
-        self.both = [safe, danger]
 
 
 def model_of(url, **settings: Any) -> Any:
@@ -268,7 +248,6 @@ with SqliteSaver.from_conn_string("graph.db") as saver:
 
 
 def test_t08_a_pause_survives_a_kill_and_runs_once_what_was_shown(project, tmp_path, monkeypatch):
-    sqlite = pytest.importorskip("langgraph.checkpoint.sqlite")
     project()
     ran = tmp_path / "ran"
 
@@ -290,7 +269,7 @@ def test_t08_a_pause_survives_a_kill_and_runs_once_what_was_shown(project, tmp_p
         scored = []
         score = kind_of(own).score
         monkeypatch.setattr(kind_of(own), "score", lambda k, v: (scored.extend(v), score(k, v))[1])
-        with sqlite.SqliteSaver.from_conn_string("graph.db") as saver:
+        with SqliteSaver.from_conn_string("graph.db") as saver:
             model = model_of(server.url)
             agent = create_agent(model, [danger], middleware=[own], checkpointer=saver)
             agent.invoke(answer({**APPROVE, "who": "ada", "message": "it is a quarry"}), THREAD)

@@ -121,15 +121,19 @@ def test_draft_attributes_are_told_only_where_that_is_asked_for(memory):
     [{}, {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none",
           "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}],
 )  # fmt: skip
-def test_nothing_is_sent_where_nothing_says_where_to(environment, monkeypatch):
+def test_nothing_is_sent_where_nothing_says_where_to(environment, monkeypatch, caplog):
     def never(*_, **__):
         raise AssertionError("an exporter was made")
 
     monkeypatch.setattr(telemetry, "OTLPSpanExporter", never)
     monkeypatch.setattr(telemetry, "OTLPLogExporter", never)
+    threads = set(threading.enumerate())
     made = telemetry.Telemetry("openai", environment)
     made.note([decision()], SAID)
+    assert set(threading.enumerate()) == threads, "nothing waits to send"
     made.close()
+    unsaid = [r.getMessage() for r in caplog.records if "not sent" in r.getMessage()]
+    assert len(unsaid) == (0 if environment else 2), "who turned it off is not told so"
 
 
 def test_opentelemetry_is_not_imported_unless_it_is_asked_for():

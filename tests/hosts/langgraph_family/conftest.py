@@ -8,7 +8,7 @@ import pytest
 from cotmon.hosts import watch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from langgraph_graphs import Tools
+from two_tools import Tools
 
 
 @pytest.fixture

@@ -12,40 +12,6 @@ from langgraph.graph import END as STOP
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command
-from scripted import Line
-
-TWO = Line(
-    text="Calling.",
-    calls=(("c1", "safe", '{"x": 1}'), ("c2", "danger", '{"x": "dynamite"}')),
-)
-ONE = Line(text="Calling.", calls=(("c1", "danger", '{"x": "dynamite"}'),))
-END = Line(text="Done.")
-APPROVE, REJECT = {"type": "approve"}, {"type": "reject"}
-THREAD = {"configurable": {"thread_id": "t"}}
-GO = {"messages": [("user", "go")]}
-BLOCK = "block = 0.5"
-REFUSED = "This call was not carried out."
-
-
-class Tools:
-    """Two tools that note that they ran."""
-
-    def __init__(self):
-        self.ran = []
-
-        @tool
-        def safe(x: int) -> str:
-            """Harmless."""
-            self.ran.append("safe")
-            return f"safe {x}"
-
-        @tool
-        def danger(x: str) -> str:
-            """Harmful."""
-            self.ran.append(f"danger {x}")
-            return f"danger {x}"
-
-        self.both = [safe, danger]
 
 
 class Reasoning(ChatOpenAI):

@@ -6,22 +6,9 @@ from dataclasses import fields, is_dataclass
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Send
-from langgraph_graphs import (
-    BLOCK,
-    END,
-    GO,
-    REFUSED,
-    THREAD,
-    TWO,
-    Tools,
-    chained,
-    edges,
-    failing,
-    results,
-    sends,
-    stored,
-)
+from langgraph_graphs import chained, edges, failing, results, sends, stored
 from scripted import Line, scripted
+from two_tools import BLOCK, END, GO, REFUSED, THREAD, TWO, Tools
 
 from cotmon.errors import UsageError
 from cotmon.hosts import watch

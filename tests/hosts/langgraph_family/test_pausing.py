@@ -10,26 +10,11 @@ from pathlib import Path
 import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, interrupt
-from langgraph_graphs import (
-    APPROVE,
-    BOTH,
-    END,
-    GO,
-    ONE,
-    REFUSED,
-    REJECT,
-    THREAD,
-    TWO,
-    answer,
-    edges,
-    noted,
-    results,
-    sends,
-    stored,
-    written,
-)
+from langgraph_graphs import BOTH, answer, edges, noted, results, sends, stored, written
 from scripted import Line, scripted
+from two_tools import APPROVE, END, GO, ONE, REFUSED, REJECT, THREAD, TWO
 
 from cotmon.hosts import langgraph as host
 from cotmon.hosts import watch
@@ -53,7 +38,8 @@ _CHILD = """
 import os, signal, sys
 from langgraph.checkpoint.sqlite import SqliteSaver
 from cotmon.hosts import watch
-from langgraph_graphs import GO, THREAD, edges, sends, written
+from langgraph_graphs import edges, sends, written
+from two_tools import GO, THREAD
 from types import SimpleNamespace
 
 with SqliteSaver.from_conn_string("graph.db") as saver:
@@ -68,7 +54,6 @@ with SqliteSaver.from_conn_string("graph.db") as saver:
 def test_t08_a_pause_survives_a_kill_and_runs_once_what_was_shown(
     project, tmp_path, monkeypatch, graph_of, elsewhere
 ):
-    sqlite = pytest.importorskip("langgraph.checkpoint.sqlite")
     path = project()
     with scripted(ONE, END) as server:
         done = subprocess.run(
@@ -79,7 +64,7 @@ def test_t08_a_pause_survives_a_kill_and_runs_once_what_was_shown(
         )  # fmt: skip
         assert done.returncode == -signal.SIGKILL
         assert not Path("ran").exists()
-        with sqlite.SqliteSaver.from_conn_string("graph.db") as saver:
+        with SqliteSaver.from_conn_string("graph.db") as saver:
             graph = watch(graph_of(server, [written], saver), path)
             own, scored = graph.cotmon, []
             score = own.scorer.score

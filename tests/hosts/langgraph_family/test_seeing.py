@@ -8,23 +8,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph_graphs import (
-    BLOCK,
-    BOTH,
-    END,
-    GO,
-    ONE,
-    REJECT,
-    THREAD,
-    TWO,
-    Reasoning,
-    answer,
-    edges,
-    noted,
-    sends,
-    stored,
-)
+from langgraph_graphs import BOTH, Reasoning, answer, edges, noted, sends, stored
 from scripted import Line, scripted
+from two_tools import BLOCK, END, GO, ONE, REJECT, THREAD, TWO
 
 from cotmon.engine import Session
 from cotmon.formats import ChatStream

@@ -9,28 +9,10 @@ import pytest
 from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
-from langgraph_graphs import (
-    APPROVE,
-    BLOCK,
-    BOTH,
-    END,
-    GO,
-    ONE,
-    REFUSED,
-    REJECT,
-    THREAD,
-    TWO,
-    answer,
-    by_hand,
-    chained,
-    edges,
-    failing,
-    noted,
-    results,
-    sends,
-)
+from langgraph_graphs import BOTH, answer, by_hand, chained, edges, failing, noted, results, sends
 from pydantic import BaseModel
 from scripted import scripted
+from two_tools import APPROVE, BLOCK, END, GO, ONE, REFUSED, REJECT, THREAD, TWO
 
 from cotmon.errors import UsageError
 from cotmon.hosts import langgraph as host
