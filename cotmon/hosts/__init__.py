@@ -31,21 +31,18 @@ def watch(agent: Any, config: str | os.PathLike[str] | None = None) -> Any:
         ContentError: the settings are wrong.
     """
     watching = read_settings(config)
+    missing: list[str] = []
     for name in HOSTS.names():
-        host = _loaded(name)
-        if host is not None and host.fits(agent):
-            if watching.settings.mode == "off":
+        try:
+            host: Host = HOSTS.load(name)
+        except ModuleNotFoundError as error:  # its framework may just not be installed
+            missing.append(f"; {name} cannot be loaded: {error}")
+            continue
+        if host.fits(agent):
+            if watching.settings.off:
                 _log.warning("cotmon is off: this agent is not watched")
                 return agent
             return host.attach(agent, watching)
     kind = f"{type(agent).__module__}.{type(agent).__qualname__}"
-    raise UsageError(f"no host fits a {kind}; hosts are: {', '.join(HOSTS.names())}")
-
-
-def _loaded(name: str) -> Host | None:
-    """A host; None where its framework is not installed, so that no agent of it can be here."""
-    try:
-        return HOSTS.load(name)
-    except ModuleNotFoundError as error:
-        _log.debug("host %s is passed over: %s", name, error)
-        return None
+    hosts = ", ".join(HOSTS.names())
+    raise UsageError(f"no host fits a {kind}; hosts are: {hosts}{''.join(missing)}")

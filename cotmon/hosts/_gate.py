@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from cotmon.watching import Decision, Watcher
 
 Verdict = Literal["run", "refuse", "ask"]
+
+
+def unjudged(watcher: Watcher, tool: str) -> Verdict:
+    """What is to happen to a call on which there is no decision: watching itself failed.
+
+    What was chosen for failures is no excuse here, also not `on_store_error`: that is in decisions.
+    """
+    return "refuse" if watcher.settings.tool(tool).mode == "enforce" else "run"
 
 
 def verdict(watcher: Watcher, decision: Decision) -> Verdict:
@@ -27,3 +36,8 @@ def verdict(watcher: Watcher, decision: Decision) -> Verdict:
         watcher.fault(error)
         return "refuse"
     return "refuse" if state in ("rejected", "spent") else "ask"
+
+
+def refused(found: Sequence[Verdict]) -> frozenset[int]:
+    """Positions of the calls that do not run, of calls in order."""
+    return frozenset(k for k, one in enumerate(found) if one != "run")

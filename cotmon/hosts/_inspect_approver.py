@@ -22,7 +22,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.tool import ToolCall, ToolCallView
 
 from cotmon.errors import CotmonError
-from cotmon.hosts._gate import verdict
+from cotmon.hosts._gate import unjudged, verdict
 from cotmon.hosts._inspect_messages import call_of
 from cotmon.hosts._inspect_watching import decided_call, thread_of, watcher_of
 from cotmon.watching import Decision, Watcher
@@ -63,7 +63,8 @@ def cotmon_approver(
             decision = await _decision(watcher, call, history)
         except Exception as error:  # noqa: BLE001 - the sample must not end for our faults
             watcher.fault(error)
-            return found if _mode(watcher, call) != "enforce" else _refusal(watcher)
+            runs = unjudged(watcher, call.function) == "run"
+            return found if runs else _refusal(watcher)
         said = partial(asked, message, call, view, history) if asked is not None else None
         return await _acted(watcher, decision, call, said) or found
 
@@ -78,10 +79,6 @@ def approved(task: Task, config: str | None) -> Task:
         for policy in had
     ]
     return task_with(task, approval=policies)
-
-
-def _mode(watcher: Watcher, call: ToolCall) -> str | None:
-    return watcher.settings.tool(call.function).mode
 
 
 def _refusal(watcher: Watcher) -> Approval:
@@ -125,11 +122,15 @@ async def _acted(
 
 
 async def _answer(watcher: Watcher, decision: Decision, asked: Any) -> Approval | None:
-    """Asks in Inspect's own display and writes the answer down; an Approval ends the sample."""
+    """Asks in Inspect's own display and writes the answer down; an Approval is the last word."""
     answer = await asked()
     note = partial(
         watcher.answer, decision.key, approve=answer.decision == "approve",
         who="Inspect's display", why=answer.explanation,
     )  # fmt: skip
-    await run_sync(note)
+    try:
+        await run_sync(note)
+    except Exception as error:  # noqa: BLE001 - what is not written down is not approved
+        watcher.fault(error)
+        return answer if answer.decision == "terminate" else _refusal(watcher)
     return answer if answer.decision == "terminate" else None

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cotmon.watching import Said, ToolCall
-
-Heard = tuple[str | None, dict[str, Any]]
+from cotmon.watching.line import Heard
 
 
 def heard_of(messages: Sequence[Any]) -> list[Heard]:

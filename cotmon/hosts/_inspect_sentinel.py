@@ -16,6 +16,7 @@ from inspect_sentinel import AfterGenerate, BeforeToolCall, Context, Monitor, Ob
 from cotmon.errors import CotmonError
 from cotmon.hosts._inspect_watching import decided, decided_call, thread_of, watcher_of
 from cotmon.watching import Decision
+from cotmon.watching.policy import MARK
 
 RECENT = 1000
 """Events in which the generation behind a call is looked for."""
@@ -92,7 +93,7 @@ def observation(decision: Decision) -> Observation | None:
         NoScoreError: a score is missing, and with it the decision would be graver than without.
     """
     suspicion = decision.suspicion
-    grave = decision.level != "allow" and (suspicion or 0.0) < 0.5
+    grave = decision.level != "allow" and (suspicion or 0.0) < MARK
     if decision.failures and (suspicion is None or grave):
         reasons = "; ".join(f"{name}: {why}" for name, why in decision.failures.items())
         raise NoScoreError(f"not scored: {reasons}")

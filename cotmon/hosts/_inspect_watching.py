@@ -18,14 +18,14 @@ _lock = threading.Lock()
 
 
 def watcher_of(config: str | None) -> Watcher | None:
-    """The watch of a `cotmon.toml`; None where the mode is `off`.
+    """The watch of a `cotmon.toml`; None where it is off.
 
     Raises:
         ContentError: the settings are wrong.
         UnknownNameError: a monitor does not exist.
     """
     watching: Watching = read_settings(config)
-    if watching.settings.mode == "off":
+    if watching.settings.off:
         return None
     key = msgspec.json.encode((watching.settings, watching.database, str(watching.path)))
     with _lock:

@@ -9,17 +9,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from cotmon.errors import StoreError
-from cotmon.hosts._gate import Verdict, verdict
-from cotmon.hosts._langchain_messages import calls_of, canonical, chat_of, said_of
+from cotmon.hosts._gate import Verdict, unjudged, verdict
+from cotmon.hosts._langchain_messages import (
+    DEAF,
+    altered,
+    calls_of,
+    can_pause,
+    canonical,
+    chat_of,
+    drops_reasoning,
+    said_of,
+)
 from cotmon.hosts._langchain_pauses import Asked, answers
-from cotmon.watching import Conversation, Said, ToolCall, Watcher
+from cotmon.watching import Conversation, ToolCall, Watcher
 
 _log = logging.getLogger(__name__)
 THREAD = "cotmon_thread"
 """Key of the agent's state that names the conversation: other agents, and other processes that
 forgot this one, may use the same thread id."""
-_CHECKPOINTER = "__pregel_checkpointer"
 _AI = ("ai", "AIMessageChunk")
 
 
@@ -43,13 +50,12 @@ class Checked(NamedTuple):
     Attributes:
         verdict: run, refuse or ask.
         asked: the decision as a question; empty where there is no decision.
-        thread, parent: where a sub-agent that it starts belongs.
+        thread: where a sub-agent that it starts belongs; the names of its threads begin with it.
     """
 
     verdict: Verdict
     asked: tuple[Asked, ...] = ()
     thread: str = ""
-    parent: str | None = None
 
 
 _within: ContextVar[Checked | None] = ContextVar("cotmon_within", default=None)
@@ -84,7 +90,7 @@ class Gate:
         return Place(
             "/".join(part for part in (thread, own or state.get(THREAD, "")) if part),
             metadata.get("lc_agent_name"),
-            settings.get(_CHECKPOINTER) not in (None, False),
+            can_pause(config),
         )
 
     def hear(self, config: Mapping[str, Any], request: Any) -> None:
@@ -111,7 +117,7 @@ class Gate:
             last = max((k for k, m in enumerate(messages) if m.type in _AI), default=None)
             if last is None:
                 return []
-            said = self._said_of(messages[last])
+            said = said_of(messages[last])
             found = self._conversation(place).judge(said)
             done = {m.tool_call_id for m in messages[last + 1 :] if m.type == "tool"}
             asked = [
@@ -158,12 +164,9 @@ class Gate:
             place = self.place(config, request.state)
             self._note_pauses(place)
             return self._check(place, request)
-        except Exception as error:  # noqa: BLE001 - see below
+        except Exception as error:  # noqa: BLE001 - nothing runs because watching failed
             self._watcher.fault(error)
-            settings = self._watcher.settings
-            excused = isinstance(error, StoreError) and settings.on_store_error in ("allow", "flag")
-            enforced = settings.tool(called["name"]).mode == "enforce"
-            return Checked("refuse" if enforced and not excused else "run")
+            return Checked(unjudged(self._watcher, called["name"]))
 
     def paused(self, checked: Checked) -> None:
         """The call itself paused: it will be run again as the same call, by the same approval."""
@@ -175,16 +178,14 @@ class Gate:
 
     def look_for_reasoning(self, model: object, response: object) -> None:
         """Says once that the model class drops the reasoning, and what to do."""
-        if "reasoning" in self._said or not _drops_reasoning(model):
+        if "reasoning" in self._said or not drops_reasoning(model):
             return
-        for message in getattr(response, "result", ()):
-            if message.type in _AI and not chat_of(message)["reasoning_content"]:
-                self._say(
-                    "reasoning",
-                    f"{type(model).__name__} over chat completions drops the reasoning, so only "
-                    "text and actions are watched; use the Responses API (use_responses_api=True, "
-                    'output_version="v1"), or put cotmon proxy in front of the model',
-                )
+        try:
+            said = [m for m in getattr(response, "result", ()) if m.type in _AI]
+            if any(not chat_of(message)["reasoning_content"] for message in said):
+                self._say("reasoning", DEAF % type(model).__name__)
+        except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
+            self._watcher.fault(error)
 
     def _check(self, place: Place, request: Any) -> Checked:
         called = request.tool_call
@@ -192,7 +193,7 @@ class Gate:
         run = ToolCall(called["id"] or "", called["name"], canonical(called["args"]))
         conversation = self._conversation(place)
         k = _ordinal(message, called["id"], run)
-        said = _altered(run, message) if k is None else self._said_of(message)
+        said = altered(run, message) if k is None else said_of(message)
         decision = conversation.judge(said)[k or 0]
         found = verdict(self._watcher, decision)
         if found == "ask":
@@ -200,24 +201,14 @@ class Gate:
                 self._watcher.ask(decision, run.arguments)
             else:
                 found = "refuse"
-        parent = f"{said.message}.a{(k or 0) + 1}"
-        return Checked(found, (Asked(decision, run.arguments),), place.thread, parent)
+        return Checked(found, (Asked(decision, run.arguments),), place.thread)
 
     def _conversation(self, place: Place) -> Conversation:
         return self._watcher.conversation(place.thread, place.agent)
 
-    def _said_of(self, message: Any) -> Said:
-        said = said_of(message)
-        outer = _within.get()
-        if outer is None:
-            return said
-        return Said(message=said.message, chat=said.chat, calls=said.calls, parent=outer.parent)
-
     def _note_pauses(self, place: Place) -> None:
         self._watcher.can_pause = place.pauses
-        settings = self._watcher.settings
-        modes = {settings.mode, *(tool.mode for tool in settings.tools.values())}
-        if not place.pauses and "enforce" in modes:
+        if not place.pauses and self._watcher.settings.enforces:
             self._say(
                 "pauses",
                 "this agent has no checkpointer, so it cannot wait for a person: what would be "
@@ -250,20 +241,3 @@ def _ordinal(message: Any, call_id: str | None, run: ToolCall) -> int | None:
         if call.hash == run.hash and call_id in (call.id, None):
             return k
     return None
-
-
-def _altered(call: ToolCall, message: Any) -> Said:
-    """A call that is not as the model wrote it: somebody changed it, so it is judged by itself."""
-    function = {"name": call.name, "arguments": call.arguments}
-    made = {"id": call.id, "type": "function", "function": function}
-    return Said(
-        message=f"{message.id if message is not None else call.id}~{call.hash[:12]}",
-        chat={"role": "assistant", "content": "", "tool_calls": [made]},
-        calls=(call,),
-    )
-
-
-def _drops_reasoning(model: object) -> bool:
-    """OpenAI's own class keeps it only over the Responses API; subclasses elsewhere may."""
-    own = type(model).__module__.partition(".")[0] == "langchain_openai"
-    return own and getattr(model, "use_responses_api", None) is not True

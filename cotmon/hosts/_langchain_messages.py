@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cotmon.watching import Said, ToolCall
 
+DEAF = (
+    "%s over chat completions drops the reasoning, so only text and actions are watched; use the "
+    'Responses API (use_responses_api=True, output_version="v1"), or put cotmon proxy in front of '
+    "the model"
+)
+"""What is said of a class of models that drops the reasoning."""
+_CHECKPOINTER = "__pregel_checkpointer"
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
 
@@ -41,6 +49,33 @@ def calls_of(message: Any) -> tuple[ToolCall, ...]:
 def said_of(message: Any) -> Said:
     """An AI message as a generation to be judged."""
     return Said(message=message.id, chat=chat_of(message), calls=calls_of(message))
+
+
+def altered(call: ToolCall, message: Any) -> Said:
+    """A call that is not as the model wrote it: somebody changed it, so it is judged by itself.
+
+    Args:
+        call: as it would run.
+        message: that makes a call of this id; None where none does.
+    """
+    function = {"name": call.name, "arguments": call.arguments}
+    made = {"id": call.id, "type": "function", "function": function}
+    return Said(
+        message=f"{message.id if message is not None else call.id}~{call.hash[:12]}",
+        chat={"role": "assistant", "content": "", "tool_calls": [made]},
+        calls=(call,),
+    )
+
+
+def can_pause(config: Mapping[str, Any]) -> bool:
+    """Whether an interrupt of the graph that runs here can be resumed."""
+    return config.get("configurable", {}).get(_CHECKPOINTER) not in (None, False)
+
+
+def drops_reasoning(model: object) -> bool:
+    """OpenAI's own class keeps it only over the Responses API; subclasses elsewhere may."""
+    own = type(model).__module__.partition(".")[0] == "langchain_openai"
+    return own and getattr(model, "use_responses_api", None) is not True
 
 
 def canonical(args: object) -> str:

@@ -25,7 +25,7 @@ from cotmon.watching import Watcher, Watching
 
 def made(watching: Watching) -> AgentMiddleware[Any, Any, Any]:
     """A middleware with these settings; one that does nothing where they say `off`."""
-    if watching.settings.mode == "off":
+    if watching.settings.off:
         return _Off()
     return Cotmon(Watcher(watching, "langchain", can_pause=True))
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from cotmon.text.display import escaped
 from cotmon.watching import Decision
+from cotmon.watching.policy import MARK
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _described(decision: Decision) -> str:
     """The evidence, for the person who decides; text of the agent is shown escaped."""
     shown = "nothing" if decision.suspicion is None else f"{decision.suspicion:.2f}"
     lines = [f"cotmon asks: {decision.because}. Suspicion {shown}."]
-    marked = [one for one in decision.evidence if (one.suspicion or 0) >= 0.5]
+    marked = [one for one in decision.evidence if (one.suspicion or 0) >= MARK]
     for one in marked or decision.evidence[:1]:
         value = "" if one.value is None else f" {one.value:.2f}"
         reason = f": {escaped(one.reason)}" if one.reason else ""

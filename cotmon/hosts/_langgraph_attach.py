@@ -14,6 +14,7 @@ from langgraph.pregel import Pregel
 from langgraph.pregel.remote import RemoteGraph
 
 from cotmon.errors import UsageError
+from cotmon.hosts._langchain_messages import DEAF
 from cotmon.hosts._langgraph_gate import RUN, Gate
 from cotmon.hosts._langgraph_node import Node, ToolDoor
 from cotmon.hosts._langgraph_notes import agents_in_tools, deaf_models, graphs_in_functions
@@ -142,8 +143,4 @@ def _say(graph: Pregel, watcher: Watcher, doors: list[str]) -> None:
             "too: inner = cotmon.watch(inner)", node,
         )  # fmt: skip
     for model in deaf_models(graph):
-        _log.warning(
-            "%s over chat completions drops the reasoning, so only text and actions are watched; "
-            'use the Responses API (use_responses_api=True, output_version="v1"), or put cotmon '
-            "proxy in front of the model", model,
-        )  # fmt: skip
+        _log.warning(DEAF, model)

@@ -11,19 +11,24 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from cotmon.errors import StoreError
-from cotmon.hosts._gate import verdict
-from cotmon.hosts._langchain_messages import calls_of, canonical, chat_of, said_of
+from cotmon.hosts._gate import unjudged, verdict
+from cotmon.hosts._langchain_messages import (
+    altered,
+    calls_of,
+    can_pause,
+    canonical,
+    chat_of,
+    said_of,
+)
 from cotmon.hosts._langchain_pauses import Answer, Asked
 from cotmon.hosts._langgraph_state import Calls, calls_in, messages_of, said_in, unanswered
-from cotmon.watching import Conversation, Decision, Said, ToolCall, Watcher
+from cotmon.watching import Conversation, Decision, ToolCall, Watcher
 from cotmon.watching.line import digest
 
 RUN = "__cotmon_run"
 """Names a run without a thread, in its configuration; names so begun stay out of metadata."""
 REMEMBERED = 4096
 """Threads whose beginning is kept in mind; of others it is read from their history."""
-_CHECKPOINTER = "__pregel_checkpointer"
 _HERE = ", by the agent's interrupt"
 
 
@@ -128,9 +133,10 @@ class Gate:
             found = Turn(calls, seen, conversation.thread)
         except Exception as error:  # noqa: BLE001 - under enforce nothing passes unjudged
             self.watcher.fault(error)
-            return Turn(calls, [_Seen(None, "", self._refuses(c, error)) for c in calls.calls])
+            verdicts = [unjudged(self.watcher, call["name"]) for call in calls.calls]
+            return Turn(calls, [_Seen(None, "", refuse=one != "run") for one in verdicts])
         try:
-            self._ask(found, _pauses(config))
+            self._ask(found, can_pause(config))
         except Exception as error:  # noqa: BLE001 - what nobody can be asked about is refused
             self.watcher.fault(error)
         return found
@@ -166,7 +172,7 @@ class Gate:
         self, config: Mapping[str, Any], messages: Sequence[BaseMessage] | None = None
     ) -> Conversation:
         """A thread has one; a graph within a graph has one of its own, named after where it is."""
-        self.watcher.can_pause = _pauses(config)
+        self.watcher.can_pause = can_pause(config)
         return self.watcher.conversation(self._name(config, messages), self._agent)
 
     def _name(self, config: Mapping[str, Any], messages: Sequence[BaseMessage] | None) -> str:
@@ -204,7 +210,7 @@ class Gate:
                 same = called["id"] in (call.id, None)
                 if same and decision.hash == run.hash:
                     return _Seen(decision, run.arguments, refuse=False)
-        decision = conversation.judge(_altered(run, calls.message))[0]
+        decision = conversation.judge(altered(run, calls.message))[0]
         return _Seen(decision, run.arguments, refuse=False)
 
     def _ask(self, turn: Turn, pauses: bool) -> None:
@@ -225,26 +231,3 @@ class Gate:
         turn.interrupts = any(
             row.get("state") == "pending" or str(row.get("who")).endswith(_HERE) for row in rows
         )
-
-    def _refuses(self, called: Mapping[str, Any], error: Exception) -> bool:
-        settings = self.watcher.settings
-        excused = isinstance(error, StoreError) and settings.on_store_error in ("allow", "flag")
-        return settings.tool(called["name"]).mode == "enforce" and not excused
-
-
-def _pauses(config: Mapping[str, Any]) -> bool:
-    return config.get("configurable", {}).get(_CHECKPOINTER) not in (None, False)
-
-
-def _altered(call: ToolCall, message: AIMessage | None) -> Said:
-    """A call that is not as the model wrote it, judged by itself."""
-    made = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }
-    return Said(
-        message=f"{message.id if message is not None else call.id}~{call.hash[:12]}",
-        chat={"role": "assistant", "content": "", "tool_calls": [made]},
-        calls=(call,),
-    )

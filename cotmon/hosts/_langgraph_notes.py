@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
 
+from cotmon.hosts._langchain_messages import drops_reasoning
 from cotmon.hosts._langgraph_node import Node
 
 
@@ -36,19 +37,9 @@ def graphs_in_functions(graph: Pregel) -> list[str]:
 
 
 def deaf_models(graph: Pregel) -> list[str]:
-    """Classes of models in the graph that drop the reasoning: OpenAI's own over chat completions.
-
-    Subclasses made elsewhere may keep it.
-    """
-    return sorted(
-        {
-            type(model).__name__
-            for bound in _bounds(graph)
-            for model in _models(bound)
-            if type(model).__module__.partition(".")[0] == "langchain_openai"
-            and getattr(model, "use_responses_api", None) is not True
-        }
-    )
+    """Classes of models in the graph that drop the reasoning."""
+    models = [model for bound in _bounds(graph) for model in _models(bound)]
+    return sorted({type(model).__name__ for model in models if drops_reasoning(model)})
 
 
 def _bounds(graph: Pregel) -> Iterator[Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from cotmon.errors import ModelError
 from cotmon.hosts import _wire_chat, _wire_responses
-from cotmon.hosts._gate import verdict
+from cotmon.hosts._gate import refused, unjudged, verdict
 from cotmon.hosts._openai_threads import Threads, named, seed_of
 from cotmon.hosts._wire import Judge, Look, Reader, Shown, Wire, object_of
 from cotmon.watching import Conversation, Glimpse, Said, Watcher
@@ -130,10 +131,14 @@ class Exchange:
         self.desk.threads.answered(self._last, self._thread, said, event, kept_as)
 
     def whole(self, answer: bytes) -> bytes:
-        """A whole answer as the client may have it."""
+        """A whole answer as the client may have it.
+
+        Raises:
+            ModelError: it cannot be read, so it cannot be judged.
+        """
         found = object_of(answer)
         if found is None:
-            return answer
+            raise ModelError("the model server's answer is no JSON object")
         if isinstance(found.get("id"), str):
             self.desk.threads.asked(found["id"], self._last, self._thread)
         refused = [self._judged(k, s) for k, s in enumerate(self._wire.generations(found))]
@@ -179,19 +184,11 @@ class Exchange:
             conversation = self._heard.result()
         except Exception as error:  # noqa: BLE001 - the agent must not feel it under observe
             watcher.fault(error)
-            return self._unheard(said)
+            return refused([unjudged(watcher, call.name) for call in said.calls])
         decisions = conversation.judge(msgspec.structs.replace(said, message=name))
         if not said.calls:
             return frozenset()
-        return frozenset(k for k, d in enumerate(decisions) if verdict(watcher, d) != "run")
-
-    def _unheard(self, said: Said) -> frozenset[int]:
-        """What is refused where there is no conversation to judge it in."""
-        settings = self.desk.watcher.settings
-        if settings.on_store_error in ("allow", "flag"):
-            return frozenset()
-        modes = [settings.tool(call.name).mode for call in said.calls]
-        return frozenset(k for k, mode in enumerate(modes) if mode == "enforce")
+        return refused([verdict(watcher, decision) for decision in decisions])
 
 
 def _conversation(asked: Mapping[str, Any]) -> str | None:

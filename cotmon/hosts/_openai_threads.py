@@ -9,17 +9,15 @@ its own.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cotmon.hosts._wire import Shown
+from cotmon.hosts._wire import THREAD, Shown
+from cotmon.hosts._wire_keys import START, after, key_of
 
-HEADER = "x-cotmon-thread"
 NAMES = ("cotmon_thread", "thread_id", "conversation_id", "session_id")
 """Keys of a request's metadata that name a conversation."""
 KEPT = 100_000
@@ -61,7 +59,7 @@ class Threads:
         ids: list[str] = []
         before = seed
         for message in history:
-            before = chained(before, message)
+            before = after(before, key_of(message))
             before = self._aliases.get(before, before)
             ids.append(before)
         return ids
@@ -104,7 +102,7 @@ class Threads:
             if self._ends.pop(before, None) is not None:
                 self._ends_of[thread].discard(before)
             self._end(said, thread)
-            if (other := chained(before, shown.chat)) != said:
+            if (other := after(before, key_of(shown.chat))) != said:
                 self._keep(self._aliases, other, said)
             for key in {shown.key, kept_as} - {None}:
                 self._keep(self._kept, key, Kept(said, thread, shown.refused))
@@ -113,7 +111,7 @@ class Threads:
         """A new thread, named after what stands before the first answer."""
         roles = [message.get("role") for message in history]
         opening = roles.index("assistant") if "assistant" in roles else len(roles)
-        name = ids[opening - 1][:32] if opening else chained(seed, {})[:32]
+        name = ids[opening - 1] if opening else after(START, seed)
         self._begun[name] += 1
         count = self._begun[name]
         return name if count == 1 else f"{name}-{count}"
@@ -136,7 +134,7 @@ class Threads:
 
 def named(body: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
     """The thread that a request names itself: by its header, else in its metadata."""
-    if name := headers.get(HEADER):
+    if name := headers.get(THREAD):
         return name
     metadata = body.get("metadata")
     if isinstance(metadata, dict):
@@ -148,34 +146,3 @@ def seed_of(body: Mapping[str, Any]) -> str:
     """What tells agents of one beginning apart: the request's `user`, where it has one."""
     user = body.get("user") or body.get("safety_identifier") or body.get("prompt_cache_key")
     return user if isinstance(user, str) else ""
-
-
-def chained(before: str, message: Mapping[str, Any]) -> str:
-    """The id of a message that follows another: of what the agent and its tools make of it.
-
-    What clients leave out when they repeat an answer (reasoning, empty fields) is left out here.
-    """
-    calls = message.get("tool_calls")
-    kept = {
-        "role": message.get("role"),
-        "content": _plain(message.get("content")) or message.get("refusal") or "",
-        "calls": [_call(c) for c in calls] if isinstance(calls, list) else [],
-        "legacy": message.get("function_call"),
-        "answers": message.get("tool_call_id"),
-    }
-    text = json.dumps([before, kept], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain(content: Any) -> Any:
-    """A list of only texts is the same as their text."""
-    if not isinstance(content, list):
-        return content
-    texts = [p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str)]
-    return "".join(texts) if len(texts) == len(content) else content
-
-
-def _call(call: Any) -> Any:
-    if not isinstance(call, dict):
-        return call
-    return [call.get("id"), call.get("function") or call.get("custom")]

@@ -21,8 +21,6 @@ from cotmon.watching import Said
 BEAT = 15.0
 """Seconds after which a stream that waits for a person says that it is alive."""
 _ALIVE = b": keep-alive\n\n"
-_FIELDS = (b"data", b"event", b"id", b"retry", b":")
-"""How the lines of a server-sent event begin."""
 
 
 class Flight:
@@ -155,8 +153,7 @@ class Flight:
     ) -> AsyncIterator[bytes]:
         """Bytes to pass on; questions of the reader are answered."""
         if isinstance(event, bytes):
-            if event.strip().startswith(_FIELDS) or not event.strip():
-                yield event
+            yield event
         elif isinstance(event, Look):
             self._look(event)
             if event.stop and response is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -17,16 +16,17 @@ from cotmon.errors import CotmonError
 from cotmon.hosts import _wire_chat, _wire_responses
 from cotmon.hosts._proxy_again import completion, streamed
 from cotmon.hosts._proxy_answers import Flight
-from cotmon.hosts._proxy_forward import THREAD, Upstream, kind_of, returned, sent
+from cotmon.hosts._proxy_forward import Upstream, kind_of, returned, sent
 from cotmon.hosts._proxy_judging import Judging
 from cotmon.hosts._proxy_reply import Reply, Send
-from cotmon.hosts._wire import Event, Judge, Shown, Wire, object_of
-from cotmon.watching import Watcher, Watching
+from cotmon.hosts._wire import THREAD, Event, Judge, Shown, Wire, object_of
+from cotmon.watching import Said, Watcher, Watching
+from cotmon.watching.watcher import stored_name
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-LONGEST = 200
-"""Characters of a thread's name."""
+SAID = 200
+"""Paths that are remembered, so that each is named in the log once."""
 CONNECT = 10.0
 """Seconds for a connection to the model server; its answers may take any time."""
 _WIRES: dict[str, Wire] = {"chat": _wire_chat.WIRE, "responses": _wire_responses.WIRE}
@@ -45,10 +45,9 @@ class Proxy:
         """Opens the store; raises CotmonError where the URL, a monitor or the store is wrong."""
         self._upstream = Upstream(upstream)
         settings = watching.settings
-        modes = [settings.mode, *(tool.mode for tool in settings.tools.values())]
-        self.enforcing = "enforce" in modes
+        self.enforcing = settings.enforces
         self.judging: Judging | None = None
-        if self.enforcing or settings.mode != "off":
+        if not settings.off:
             self.judging = Judging(Watcher(watching, "proxy", can_pause=True), hold)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
         self._client = httpx.AsyncClient(limits=limits)
@@ -138,7 +137,7 @@ class Proxy:
         asked = object_of(body) or {}
         beginning = asyncio.create_task(Flight.begin(judging, wire, asked, _name(request)))
         reader, events, raw = wire.reader(asked, ""), list[Event](), bytearray()
-        response = None
+        response, answer = None, b""
         try:
             response = await self._ask(request, body, read=True)
             await reply.head(response.status_code, returned(response.headers.raw, read=True))
@@ -151,14 +150,12 @@ class Proxy:
                     raw += data
             if good and streams:
                 events += _questions(judging, reader.end)
-            self._do(_listen(judging, beginning, events, bytes(raw)))
-            await reply.end()
-        except BaseException:
-            self._do(_listen(judging, beginning, [], b""))
-            raise
-        finally:
+            answer = bytes(raw)
+        finally:  # a client may go as soon as it has what it wants, and that is judged too
+            self._do(_listen(judging, beginning, events, answer))
             if response is not None:
                 await response.aclose()
+        await reply.end()
 
     async def _judge(
         self, judging: Judging, wire: Wire, request: Request, body: bytes, reply: Reply
@@ -170,8 +167,8 @@ class Proxy:
             return
         flight = await Flight.begin(judging, wire, asked, _name(request))
         try:
-            if flight.waiting is not None:
-                await _again(flight, asked, reply)
+            if (said := flight.waiting) is not None:
+                await _again(flight, said, asked, reply)
                 return
             if flight.body is not asked:
                 body = json.dumps(flight.body).encode()
@@ -186,7 +183,7 @@ class Proxy:
     def _say(self, kind: str, request: Request) -> None:
         """Says once for each path that its generations are not judged."""
         if kind == "unjudged" and self.judging is not None and request.url.path not in self._said:
-            if len(self._said) < LONGEST:
+            if len(self._said) < SAID:
                 self._said.add(request.url.path)
             _log.warning("%s %r is forwarded unjudged", request.method, request.url.path)
 
@@ -220,10 +217,8 @@ async def _judged(flight: Flight, response: httpx.Response, reply: Reply) -> Non
         await reply.whole(response.status_code, headers, answer)
 
 
-async def _again(flight: Flight, asked: dict[str, Any], reply: Reply) -> None:
+async def _again(flight: Flight, said: Said, asked: dict[str, Any], reply: Reply) -> None:
     """The generation that people are asked about, once they have answered."""
-    said = flight.waiting
-    assert said is not None
     answer = completion(said.chat, said.message or "", asked.get("model"))
     if asked.get("stream"):
         await reply.head(200, [(b"content-type", b"text/event-stream; charset=utf-8")])
@@ -270,8 +265,6 @@ def _streams(response: httpx.Response) -> bool:
 
 
 def _name(request: Request) -> str | None:
-    """The thread that the client names; a hash stands for a very long name."""
-    name = request.headers.get(THREAD.decode())
-    if name is None or len(name) <= LONGEST:
-        return name
-    return hashlib.sha256(name.encode()).hexdigest()
+    """The thread that the client names."""
+    name = request.headers.get(THREAD)
+    return None if name is None else stored_name(name)

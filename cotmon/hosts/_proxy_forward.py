@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 from cotmon.errors import UsageError
+from cotmon.hosts._wire import THREAD
 
 Headers = list[tuple[bytes, bytes]]
 Kind = Literal["chat", "responses", "harmless", "unjudged"]
-THREAD = b"x-cotmon-thread"
 _HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
     b"proxy-connection", b"transfer-encoding", b"upgrade", b"content-length",
@@ -57,7 +57,7 @@ class Upstream:
 
     def url(self, raw_path: bytes, query: bytes) -> str:
         """The URL of a request to the proxy; what is not under `/v1` goes to the server's root."""
-        path = raw_path.decode("latin-1")
+        path = "/" + raw_path.decode("latin-1").removeprefix("/")  # never a part of the host's name
         inside = path == "/v1" or path.startswith("/v1/")
         url = self.base + path.removeprefix("/v1") if inside else self._root + path
         return f"{url}?{query.decode('latin-1')}" if query else url
@@ -65,7 +65,7 @@ class Upstream:
 
 def sent(headers: Iterable[tuple[bytes, bytes]], *, read: bool) -> Headers:
     """The client's headers as they go upstream; `read`: the answer must not be compressed."""
-    left_out = _HOP | {b"host", THREAD} | ({b"accept-encoding"} if read else set())
+    left_out = _HOP | {b"host", THREAD.encode()} | ({b"accept-encoding"} if read else set())
     kept = [(k, v) for k, v in headers if k.lower() not in left_out]
     return [*kept, (b"accept-encoding", b"identity")] if read else kept
 

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
-from cotmon.hosts._gate import verdict
-from cotmon.hosts._proxy_keys import after, key_of
+from cotmon.hosts._gate import refused, unjudged, verdict
 from cotmon.hosts._proxy_questions import Questions
 from cotmon.hosts._proxy_threads import Taken, Talk, Threads
 from cotmon.hosts._wire import Look
+from cotmon.hosts._wire_keys import after, key_of
+from cotmon.records import Step
 from cotmon.watching import Decision, Glimpse, Said, Watcher
 
 WORKERS = 256
@@ -64,8 +65,7 @@ class Judging:
             asked = await self.run(self._ask, said, decisions)
         except Exception as error:  # noqa: BLE001 - nothing passes because watching failed
             self.watcher.fault(error)
-            modes = [self.watcher.settings.tool(call.name).mode for call in said.calls]
-            return frozenset(k for k, mode in enumerate(modes) if mode == "enforce")
+            return refused([unjudged(self.watcher, call.name) for call in said.calls])
         if asked:
             talk.said = said
             await self._questions.answered(asked, self._hold)
@@ -73,10 +73,6 @@ class Judging:
         if not said.calls:
             return frozenset()
         return await self.run(self._final, decisions)
-
-    def looking(self, tools: Sequence[str]) -> Looking:
-        """Judges a generation of an agent with these tools while it grows."""
-        return Looking(self, tools)
 
     def close(self) -> None:
         """Ends the threads and writes what waits."""
@@ -102,8 +98,7 @@ class Judging:
                 self.watcher.fault(error)
 
     def _final(self, decisions: Sequence[Decision]) -> frozenset[int]:
-        found = [verdict(self.watcher, decision) for decision in decisions]
-        return frozenset(k for k, v in enumerate(found) if v != "run")
+        return refused([verdict(self.watcher, decision) for decision in decisions])
 
 
 def named(talk: Talk, said: Said, *, stopped: bool = False) -> Said:
@@ -118,7 +113,7 @@ class Looking:
     def __init__(self, judging: Judging, tools: Sequence[str]) -> None:
         self._judging, self._tools = judging, tools
         self._glimpse = Glimpse(judging.watcher)
-        self._steps: list[object] = []
+        self._steps: list[Step] = []
         self._task: asyncio.Task[None] | None = None
         self._worst = 0.0
         self._stop = False

@@ -20,9 +20,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from cotmon.hosts._proxy_keys import START, Chat, after, chained, key_of, refused_key
 from cotmon.hosts._wire import Shown
 from cotmon.hosts._wire_chat import said_of
+from cotmon.hosts._wire_keys import START, Chat, after, chained, key_of, refused_key
 from cotmon.watching import Said, Watcher
 
 KEPT = 2048

@@ -3,20 +3,30 @@
 A reader takes the bytes of an answer and yields bytes to pass on, and questions. The driver
 answers a question by setting its attribute before it takes the next event; nothing here does
 input or output, so that a client, a proxy, sync and async use the same code.
+
+What cannot be read cannot be judged, so a reader never gives it to be passed on: a client's parser
+may be milder than ours, or go by lines where ours goes by events.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from cotmon.watching import Said
 
-_END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
+THREAD = "x-cotmon-thread"
+"""The header by which a request names its conversation."""
 DONE = "[DONE]"
+_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINE = re.compile(rb"(data|event|id|retry)?(:|\s*$)")
+"""A field of an event, a comment, or nothing; clients are to ignore all else."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -129,14 +139,16 @@ class Frame(NamedTuple):
     """One server-sent event.
 
     Attributes:
-        raw: its bytes, with the blank line.
+        raw: its bytes, with the blank line, without lines that are of no event.
         data: its payload as an object; None for `[DONE]`, comments and what is no JSON object.
         done: whether it is `[DONE]`.
+        readable: whether it is one of these; False where the payload is anything else.
     """
 
     raw: bytes
     data: dict[str, Any] | None
     done: bool
+    readable: bool
 
 
 class Frames:
@@ -150,7 +162,7 @@ class Frames:
         whole = self._rest + data
         self._rest, start = whole, 0
         for end in _END.finditer(whole):
-            if end[0] == b"\r\r" and end.end() == len(whole):
+            if end[0].endswith(b"\r") and end.end() == len(whole):
                 return  # a line feed may follow
             frame, start = whole[start : end.end()], end.end()
             self._rest = whole[start:]
@@ -162,6 +174,48 @@ class Frames:
         if self._rest:
             rest, self._rest = self._rest, b""
             yield _frame(rest)
+
+
+class FrameReader(ABC):
+    """The way of both formats through a stream, event by event, until no more is wanted.
+
+    Attributes:
+        over: nothing that still comes from upstream is wanted; close it.
+    """
+
+    def __init__(self, refusal: str, *, plain: bool) -> None:
+        self.over = self._ended = self._unread = False
+        self._refusal, self._plain = refusal, plain
+        self._frames = Frames()
+        self._held: list[Frame] = []
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """What comes of these bytes; take all events before the next call."""
+        yield from self._read(self._frames.feed(data))
+
+    def end(self) -> Iterator[Event]:
+        """What comes of the end of the answer; what was never finished is judged now."""
+        yield from self._read(self._frames.end())
+        if not self._ended:
+            yield from self._cut()
+
+    def _read(self, frames: Iterable[Frame]) -> Iterator[Event]:
+        for frame in frames:
+            if self.over:
+                return
+            if frame.readable:
+                yield from self._take(frame)
+            elif not self._unread:
+                self._unread = True
+                _log.warning("a part of the model's answer is no JSON object, so it is not judged")
+
+    @abstractmethod
+    def _take(self, frame: Frame) -> Iterator[Event]:
+        """What comes of one event."""
+
+    @abstractmethod
+    def _cut(self) -> Iterator[Event]:
+        """What comes of an answer that the server did not end."""
 
 
 def event(data: dict[str, Any], name: str | None = None) -> bytes:
@@ -190,8 +244,12 @@ def text(value: object) -> str:
 
 
 def _frame(raw: bytes) -> Frame:
-    lines = [line for line in raw.splitlines() if line.startswith(b"data")]
-    parts = [line.partition(b":")[2].removeprefix(b" ") for line in lines]
+    lines = [line for line in raw.splitlines(keepends=True) if _LINE.match(line)]
+    data = [line.rstrip(b"\r\n").partition(b":") for line in lines]
+    parts = [value.removeprefix(b" ") for name, _, value in data if name == b"data"]
     payload = b"\n".join(parts).decode("utf-8", "replace").strip()
-    done = payload.startswith(DONE)
-    return Frame(raw, None if done else object_of(payload), done)
+    done = payload == DONE
+    found = None if done else object_of(payload)
+    kept = b"".join(lines)
+    readable = (found is not None or done) if payload else bool(kept.strip() or not raw.strip())
+    return Frame(kept, found, done, readable)

@@ -17,7 +17,7 @@ from typing import Any
 from cotmon.hosts._wire import (
     Event,
     Frame,
-    Frames,
+    FrameReader,
     Judge,
     Look,
     Refused,
@@ -194,42 +194,19 @@ class _Choice:
         return self.legacy is not None and len(self.calls) not in self.refused
 
 
-class ChatReader:
-    """Reads one streamed answer; see the module.
-
-    Attributes:
-        over: nothing that still comes from upstream is wanted; close it.
-    """
+class ChatReader(FrameReader):
+    """Reads one streamed answer; see the module."""
 
     def __init__(self, refusal: str, *, plain: bool) -> None:
-        self.over = False
-        self._refusal, self._plain = refusal, plain
-        self._frames = Frames()
+        super().__init__(refusal, plain=plain)
         self._choices: dict[int, _Choice] = {}
-        self._held: list[Frame] = []
         self._latest: dict[str, Any] = {}
-        self._ended = False
-
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """What comes of these bytes; take all events before the next call."""
-        for frame in self._frames.feed(data):
-            if self.over:
-                return
-            yield from self._take(frame)
-
-    def end(self) -> Iterator[Event]:
-        """What comes of the end of the answer; what was never finished is judged now."""
-        for frame in self._frames.end():
-            if not self.over:
-                yield from self._take(frame)
-        if not self.over:
-            yield from self._finish()
 
     def _take(self, frame: Frame) -> Iterator[Event]:
         if self._ended:
             return
         if frame.done:
-            yield from self._finish()
+            yield from self._cut()
         if frame.data is None:
             yield from self._pass(frame)
             return
@@ -272,10 +249,8 @@ class ChatReader:
             else:
                 yield from self._rewritten(one.data)
 
-    def _finish(self) -> Iterator[Event]:
+    def _cut(self) -> Iterator[Event]:
         """All choices are finished, whether the server said so or not."""
-        if self._ended:
-            return
         self._ended = True
         yield from self._judge([k for k, c in self._choices.items() if not c.finished])
         held, self._held = self._held, []
@@ -304,13 +279,14 @@ class ChatReader:
         yield b"data: [DONE]\n\n"
 
     def _closed(self, index: int, words: dict[str, str]) -> Iterator[bytes]:
-        yield self._told(index, words)
-        yield event({**self._latest, "choices": [_piece(index, {}, "stop")]})
+        for delta, reason in ((self._refusing({}, words), None), ({}, "stop")):
+            yield event({**self._latest, "choices": [_piece(index, delta, reason)]})
 
-    def _told(self, index: int, words: dict[str, str]) -> bytes:
+    def _refusing(self, delta: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
+        """A delta with the neutral refusal after its own words, where these were said in all."""
         key = "content" if self._plain else "refusal"
         said = f"\n\n{self._refusal}" if words.get(key) else self._refusal
-        return event({**self._latest, "choices": [_piece(index, {key: said}, None)]})
+        return {**delta, key: text(delta.get(key)) + said}
 
     def _shown(self, choice: _Choice) -> dict[str, Any]:
         whole = {"message": choice.message(), "finish_reason": None}
@@ -323,19 +299,20 @@ class ChatReader:
         pieces: list[dict[str, Any]] = []
         for piece in dicts(data.get("choices")):
             choice = self._choices[_index(piece)]
+            kept = _without(piece, choice) if choice.refused else piece
+            if kept is None:
+                continue
             if choice.refused and piece.get("finish_reason") and not choice.told:
                 choice.told = True
-                yield self._told(_index(piece), choice.words)
-            kept = _without(piece, choice) if choice.refused else piece
-            if kept is not None:
-                pieces.append(kept)
+                kept["delta"] = self._refusing(kept["delta"], choice.words)
+            pieces.append(kept)
         if pieces or not data.get("choices"):
             yield event({**data, "choices": pieces})
 
 
 def _without(piece: dict[str, Any], choice: _Choice) -> dict[str, Any] | None:
     """A piece of a choice without refused calls; None where nothing is left of it."""
-    delta = _delta(piece)
+    piece, delta = {k: v for k, v in piece.items() if k != "message"}, _delta(piece)
     rest = {k: v for k, v in delta.items() if k not in _CALLED}
     kept = choice.kept
     calls = [
@@ -359,8 +336,10 @@ def _index(piece: dict[str, Any]) -> int:
 
 
 def _delta(piece: dict[str, Any]) -> dict[str, Any]:
+    """What is new; a few servers send a whole message in its place, which clients take as well."""
     delta = piece.get("delta")
-    return delta if isinstance(delta, dict) else {}
+    told = delta if isinstance(delta, dict) else piece.get("message")
+    return told if isinstance(told, dict) else {}
 
 
 def _piece(index: int, delta: dict[str, Any], reason: str | None) -> dict[str, Any]:

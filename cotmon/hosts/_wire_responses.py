@@ -19,7 +19,18 @@ from cotmon.hosts._responses_items import (
     refusal_item,
     refusal_output,
 )
-from cotmon.hosts._wire import Event, Frame, Frames, Judge, Look, Refused, Shown, dicts, event, text
+from cotmon.hosts._wire import (
+    Event,
+    Frame,
+    FrameReader,
+    Judge,
+    Look,
+    Refused,
+    Shown,
+    dicts,
+    event,
+    text,
+)
 from cotmon.watching import Said
 
 _THOUGHT = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
@@ -109,41 +120,19 @@ def _kept(
     return kept
 
 
-class ResponsesReader:
-    """Reads one streamed answer; see the module.
-
-    Attributes:
-        over: nothing that still comes from upstream is wanted; close it.
-    """
+class ResponsesReader(FrameReader):
+    """Reads one streamed answer; see the module."""
 
     def __init__(self, refusal: str, *, plain: bool) -> None:
-        self.over = False
-        self._refusal, self._plain = refusal, plain
-        self._frames = Frames()
+        super().__init__(refusal, plain=plain)
         self._response: Item = {}
         self._items: dict[int, Item] = {}
         self._done: set[int] = set()
         self._words: dict[str, str] = {"reasoning": "", "text": ""}
         self._part: tuple[Any, ...] = ()
         self._passed: dict[int, str] = {}
-        self._held: list[Frame] = []
-        self._holding = self._ended = False
+        self._holding = False
         self._count = 0
-
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """What comes of these bytes; take all events before the next call."""
-        for frame in self._frames.feed(data):
-            if self.over:
-                return
-            yield from self._take(frame)
-
-    def end(self) -> Iterator[Event]:
-        """What comes of the end of the answer; what was never finished is judged now."""
-        for frame in self._frames.end():
-            if not self.over:
-                yield from self._take(frame)
-        if not self._ended and (self._items or self._held):
-            yield from self._finish(None)
 
     def _take(self, frame: Frame) -> Iterator[Event]:
         data = frame.data
@@ -175,6 +164,10 @@ class ResponsesReader:
             yield from self._finish(frame)
         else:
             yield from self._pass(frame)
+
+    def _cut(self) -> Iterator[Event]:
+        if self._items or self._held:
+            yield from self._finish(None)
 
     def _look(self, thought: bool, data: Item) -> Look:
         channel = "reasoning" if thought else "text"

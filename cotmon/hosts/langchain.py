@@ -74,8 +74,9 @@ class _LangChain:
             "Tools that the model's provider runs itself are over before they are seen.",
             "List the middleware last: one listed after it may change a call once it was judged.",
             "Where a question is open, nothing of the same turn runs before the answer.",
-            "Sub-agents are watched where they have the middleware too; else only the call that "
-            "starts them is seen.",
+            "Sub-agents are watched where they have the middleware too, each as a conversation of "
+            "its own: the name of its thread begins with that of the agent that started it. Else "
+            "only the call that starts them is seen.",
         ),
     )
 

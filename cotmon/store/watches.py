@@ -187,10 +187,6 @@ class Watches:
         """Adds decisions; one of a known key is left as it is."""
         add_rows(connection, _DECIDE, [{**row, "body": json_text(row["body"])} for row in rows])
 
-    def decision(self, connection: Connection, key: str) -> Any:
-        """The body of one decision; None where there is none."""
-        return connection.scalar(select(decisions.c.body).where(decisions.c.key == key))
-
     def decisions(self, connection: Connection, keys: Sequence[str]) -> list[Any]:
         """The bodies of those decisions that are there."""
         query = select(decisions.c.body).where(decisions.c.key.in_(keys))

@@ -28,7 +28,8 @@ class ToolCall(msgspec.Struct, frozen=True):
     @property
     def hash(self) -> str:
         """32 hex digits of what will run."""
-        return hashlib.sha256(f"{self.name}\0{self.arguments}".encode()).hexdigest()[:32]
+        text = f"{self.name}\0{self.arguments}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +40,12 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         chat: the same as an OpenAI-style chat message (role, content, reasoning_content,
             tool_calls), which is how it is stored and replayed.
         calls: its tool calls, in order.
-        parent: id of the message that started this sub-agent, where there is one.
         stopped: the host ended it for what it had said so far (see `Glimpse`); that is a block.
     """
 
     message: str | None
     chat: dict[str, object]
     calls: tuple[ToolCall, ...] = ()
-    parent: str | None = None
     stopped: bool = False
 
 

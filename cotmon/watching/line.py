@@ -107,8 +107,9 @@ def digest(*parts: Any) -> str:
 
 def _mark(chat: dict[str, Any]) -> bytes:
     """16 bytes of who says what, and of the calls in it."""
-    calls = [_call(call) for call in chat.get("tool_calls") or ()]
-    said = (str(chat.get("role")), _plain(chat.get("content")), calls, chat.get("tool_call_id"))
+    calls = chat.get("tool_calls")
+    named = [_call(call) for call in calls] if isinstance(calls, list) else calls or []
+    said = (str(chat.get("role")), _plain(chat.get("content")), named, chat.get("tool_call_id"))
     return bytes.fromhex(digest(*said, chat.get("function_call")))
 
 

@@ -103,6 +103,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Whether calls of any tool are enforced."""
         return "enforce" in {self.mode, *(tool.mode for tool in self.tools.values())}
 
+    @property
+    def off(self) -> bool:
+        """Whether nothing is watched: an enforced tool is, also where all else is off."""
+        return self.mode == "off" and not self.enforces
+
     def tool(self, name: str) -> ToolPolicy:
         """The policy of a tool, with every gap filled from `[watch]`."""
         fits = [glob for glob in self.tools if fnmatchcase(name, glob)]

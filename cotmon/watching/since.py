@@ -21,14 +21,16 @@ def since(text: str, at: datetime | None = None) -> str:
     Raises:
         UsageError: it is neither.
     """
-    if (match := _AGO.fullmatch(text.strip())) is not None:
-        then = (at or datetime.now(UTC)) - int(match[1]) * _UNITS[match[2]]
-        return then.isoformat(timespec="seconds")
     try:
-        then = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return _meant(text.strip(), at or datetime.now(UTC)).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):  # no time at all, or one before the first year
         raise UsageError(
             f"--since takes 7d, 12h, 2w or a day as 2026-03-01, not {text!r}"
         ) from None
-    there = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
-    return there.isoformat(timespec="seconds")
+
+
+def _meant(text: str, at: datetime) -> datetime:
+    if (match := _AGO.fullmatch(text)) is not None:
+        return at - int(match[1]) * _UNITS[match[2]]
+    then = datetime.fromisoformat(text)
+    return then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)

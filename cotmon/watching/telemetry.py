@@ -29,6 +29,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from cotmon.text.redact import redacted
 from cotmon.watching.decision import Decision, Evidence, Level, Said
+from cotmon.watching.policy import MARK
 
 _log = logging.getLogger(__name__)
 SCOPE = "cotmon"
@@ -148,7 +149,7 @@ class Telemetry:
             "cotmon.decision": decision.key,
         }
         if evidence.suspicion is not None:
-            marked = evidence.suspicion >= 0.5
+            marked = evidence.suspicion >= MARK
             found["gen_ai.evaluation.score.value"] = evidence.suspicion
             found["gen_ai.evaluation.score.label"] = "marked" if marked else "not marked"
         if evidence.reason:

@@ -85,7 +85,7 @@ class Watcher:
 
         It never raises: where the store cannot be read, the conversation begins anew.
         """
-        name = thread if len(thread) <= LONGEST and "\0" not in thread else digest(thread)
+        name = stored_name(thread)
         with self._lock:
             if (found := self._conversations.get(name)) is not None:
                 self._conversations.move_to_end(name)
@@ -283,6 +283,11 @@ class Watcher:
         }  # fmt: skip
         watches = self.store.watches
         self.recorder.write(lambda c: watches.begin(c, row))
+
+
+def stored_name(thread: str) -> str:
+    """The name under which a conversation is stored."""
+    return thread if len(thread) <= LONGEST and "\0" not in thread else digest(thread)
 
 
 def _telemetry_of(settings: Settings, host: str) -> Telemetry | None:

@@ -250,12 +250,12 @@ def test_t10_a_monitor_that_fails(opened, monkeypatch, on_error, ran):
     assert ("danger", on_error or "block", True) in own.decisions()
 
 
-@pytest.mark.parametrize(("on_store_error", "ran"), [("block", []), ("allow", ["danger"])])
-def test_t10_watching_that_fails_is_closed_and_counted(opened, monkeypatch, on_store_error, ran):
+@pytest.mark.parametrize("on_store_error", ["block", "allow"])
+def test_t10_watching_that_fails_is_closed_and_counted(opened, monkeypatch, on_store_error):
     with scripted(ONE, END) as server:
         own = opened(server, f'on_store_error = "{on_store_error}"')
         monkeypatch.setattr(own.watcher, "conversation", broken)
-        assert Loop(own.client).run().ran == ran
+        assert Loop(own.client).run().ran == []
     assert own.watcher.faults["RuntimeError"] >= 1
 
 

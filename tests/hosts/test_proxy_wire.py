@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from cotmon.errors import UsageError
 from cotmon.hosts._proxy_forward import kind_of
-from cotmon.hosts._proxy_keys import key_of
+from cotmon.hosts._wire_keys import key_of
 from cotmon.hosts.proxy import HOST, proxy
 from cotmon.store import open_store
 from cotmon.watching import read_settings

@@ -162,17 +162,74 @@ def test_a_stopped_generation_ends_properly_and_holds_nothing_back():
 @pytest.mark.parametrize(
     "junk",
     [
-        b"", b"\n\n\n\n", b"data: {not json\n\n", b": comment\n\n", b"data: [1]\n\n", b"data\n\n",
+        b"", b"\n\n\n\n", b": comment\n\n", b"data\n\n", b"event: ping\nretry: 3\nid\n\n",
         b'data: {"choices": 1}\n\n', b'data: {"choices": [1, null, {"delta": 3}]}\n\n',
         b'data: {"choices": [{"index": "0", "delta": {"tool_calls": [1, {"index": null}]}}]}\n\n',
         b'data: {"type": "response.output_item.added", "output_index": "x", "item": 3}\n\n',
-        b'data: {"type": "response.completed", "response": null}\n\n', b"\xff\xfe\n\n",
+        b'data: {"type": "response.completed", "response": null}\n\n',
         b'data: {"type": ["x"], "item": {"type": {}}, "output_index": 0}\n\n',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("wire", [_wire_chat.WIRE, _wire_responses.WIRE])
 def test_junk_passes_as_it_is(wire, junk):
     assert driven(junk, wire=wire)[0] == junk
+
+
+CALL = json.dumps(chunk(piece({"tool_calls": [called(0, "a", "bad", "{}")]}))).encode()
+ITEM = b'{"type": "response.output_item.done", "item": {"type": "function_call", "name": "bad"}}'
+
+
+@pytest.mark.parametrize("cuts", [None, 1])
+@pytest.mark.parametrize("call", [CALL, ITEM])
+@pytest.mark.parametrize("wire", [_wire_chat.WIRE, _wire_responses.WIRE])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"data: {call\n\n",
+        b"data: [call]\n\n",
+        b'data: {"n": ' + b"1" * 5000 + b', "call": call}\n\n',
+        b"data: " + b"[" * 10_000 + b"call" + b"]" * 10_000 + b"\n\n",
+        b"data: call\ndata: call\n\n",
+        b"data: [DONE]\ndata: call\n\n",
+        b"data: [DONE] call\n\n",
+        b"event: x\ncall\n\n",
+        b"\xef\xbb\xbfdata: call\n\n",
+        b"\xff\xfe call\n\n",
+        b"call",
+    ],
+)
+def test_what_cannot_be_read_does_not_pass(wire, frame, call, cuts, caplog):
+    """Another parser may be milder than ours, or go by lines where ours goes by events."""
+    before = sse(chunk(piece({"content": "Hé. "})), end=False)
+    frame = frame.replace(b"call", call)
+    passed, *_ = driven(before + frame + before, wire=wire, cuts=cuts)
+    assert b"bad" not in passed
+    assert passed.startswith(before)
+    assert passed.endswith(before) or not frame.endswith(b"\n\n")
+    assert caplog.text.count("it is not judged") == (not frame.startswith(b"event"))
+
+
+@pytest.mark.parametrize("first", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("second", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("cuts", [None, 1, 2])
+def test_an_event_ends_at_any_blank_line(first, second, cuts):
+    gap = (first + second).decode()
+    if gap == "\r\n":  # that is one end of a line
+        return
+    passed, judged, _ = driven(BOTH.replace(b"\n\n", gap.encode()), refuse=["bad"], cuts=cuts)
+    assert merged(passed) == {0: ["Hé. \n\nNo.", {0: ["good", "{}"]}, "tool_calls"]}
+    assert len(judged) == 1
+
+
+@pytest.mark.parametrize("key", ["delta", "message"])
+def test_all_in_one_piece_is_judged_and_in_order(key):
+    calls = [called(0, "a", "bad", "{}")]
+    whole = {"index": 0, key: {"role": "assistant", "content": "Hé.", "tool_calls": calls}}
+    data = sse(chunk({**whole, "finish_reason": "tool_calls"}))
+    passed, judged, shown = driven(data, refuse=["bad"])
+    assert merged(passed) == {0: ["Hé.\n\nNo.", {}, "stop"]}
+    assert shown[0]["content"] == "Hé.\n\nNo."  # or its thread would not be known again
+    assert b"bad" not in passed and [c.name for c in judged[0].said.calls] == ["bad"]
 
 
 @pytest.mark.parametrize("wire", [_wire_chat.WIRE, _wire_responses.WIRE])

@@ -9,7 +9,7 @@ from typing import Any
 
 Chat = dict[str, Any]
 START = ""
-"""The name of what stands before the first message."""
+"""The name of what stands before the first message, where nothing else names that."""
 
 
 def key_of(message: Chat) -> str:
