@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cotmon.cli._review_places import Survey
 from cotmon.evaluate.reviews import Agreement, Judged, Share, Verdicts, figures
-from cotmon.report.evaluation_table import number, rated
+from cotmon.report.figures import number, rated
 from cotmon.report.table import counted, shown
 from cotmon.store.reviews import Place, Review
 

@@ -18,7 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from cotmon.errors import UsageError
-from cotmon.evaluate.cases import Cases, FloatArray
+from cotmon.evaluate.cases import Cases
+from cotmon.metrics import FloatArray
 
 FOLDS = 5
 KEYWORDS = (

@@ -6,11 +6,11 @@ import numpy as np
 from scipy.stats import rankdata
 
 from cotmon.errors import UnknownNameError, UsageError
-from cotmon.evaluate.cases import Cases, FloatArray
+from cotmon.evaluate.cases import Cases
 from cotmon.evaluate.detection import MAIN_RATE, key
 from cotmon.evaluate.result import CascadeRow, Scorer
 from cotmon.evaluate.spec import Spec
-from cotmon.metrics import flags, per_caught_attack
+from cotmon.metrics import FloatArray, flags, per_caught_attack
 from cotmon.protocols.budget import seeded_draw
 from cotmon.protocols.cascade import Cascade
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cotmon.errors import UsageError
 from cotmon.evaluate.result import ScorerKind, Worst
+from cotmon.metrics.arrays import BoolArray, FloatArray, numbers, truths
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
 
@@ -102,12 +101,29 @@ class Cases:
         return self.kinds.get(name, "recorded")
 
 
-def cases_of(scores: object, attack: object, groups: object = None, ids: object = None) -> Cases:
+class Frame(Protocol):
+    """A data frame: columns by name, listed in `columns`."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns; what class they are in is the library's own matter."""
+        ...
+
+    def __getitem__(self, name: str, /) -> ArrayLike:
+        """One of them."""
+        ...
+
+
+def cases_of(
+    scores: Mapping[str, ArrayLike] | Frame,
+    attack: ArrayLike,
+    groups: Iterable[object] | None = None,
+    ids: Iterable[object] | None = None,
+) -> Cases:
     """Cases from arrays, mappings or a data frame, for use as a library.
 
     Args:
-        scores: a mapping of names to columns, or a data frame (anything with `columns` and
-            `[name]`); numbers, NaN or None for unscored.
+        scores: names to columns; numbers, NaN or None for unscored.
         attack: one a case: true, or 1, for an attack.
         groups: scenario of each case; None makes each case its own.
         ids: names; None numbers them.
@@ -115,16 +131,11 @@ def cases_of(scores: object, attack: object, groups: object = None, ids: object 
     Raises:
         UsageError: columns differ in length, or are no numbers.
     """
-    names = list(scores) if isinstance(scores, Mapping) else list(getattr(scores, "columns", ()))
+    names = list(scores if isinstance(scores, Mapping) else getattr(scores, "columns", ()))
     if not names:
         raise UsageError("scores must be a mapping of names to columns, or a data frame")
-    try:
-        columns = {str(n): np.asarray(scores[n], dtype=np.float64) for n in names}  # pyright: ignore[reportIndexIssue]
-        labels = np.asarray(attack, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"scores and labels must be numbers: {error}") from None
-    if not np.isin(labels, (0.0, 1.0)).all():
-        raise UsageError("attack must be true or false for every case")
-    known = [str(i) for i in (range(len(labels)) if ids is None else ids)]  # pyright: ignore[reportGeneralTypeIssues]
-    members = known if groups is None else [str(g) for g in groups]  # pyright: ignore[reportGeneralTypeIssues]
-    return Cases(known, labels.astype(np.bool_), members, columns)
+    columns = {str(name): numbers(scores[name], f"scores of {name}") for name in names}
+    labels = truths(attack, "attack labels")
+    known = [str(name) for name in (range(len(labels)) if ids is None else ids)]
+    members = known if groups is None else [str(group) for group in groups]
+    return Cases(known, labels, members, columns)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cotmon.errors import UsageError
-from cotmon.evaluate.cases import Cases, FloatArray
+from cotmon.evaluate.cases import Cases
 from cotmon.evaluate.result import ControlRow
-from cotmon.evaluate.spec import Spec
-from cotmon.metrics import Estimate, not_estimable, proportion
+from cotmon.evaluate.spec import Spec, per_cent
+from cotmon.metrics import Estimate, FloatArray, not_estimable, proportion
 from cotmon.metrics.draws import IntArray, group_draws, owners
 from cotmon.protocols import control
 from cotmon.protocols.attackers import Always, Attacker, Independent, Selective
@@ -53,6 +53,11 @@ class Plan:
     resamples: bool = False
 
 
+def monitoring(budget: float) -> str:
+    """What trusted monitoring at an audit budget is called."""
+    return f"trusted monitoring, audits {per_cent(budget)}"
+
+
 def plans(spec: Spec, *, first: bool) -> Iterator[Plan]:
     """Trusted monitoring at every audit budget, then what was asked for.
 
@@ -65,18 +70,18 @@ def plans(spec: Spec, *, first: bool) -> Iterator[Plan]:
     """
     for budget in spec.budgets:
         yield Plan(
-            f"trusted monitoring, audits {budget:.3g}",
+            monitoring(budget),
             lambda honest, b=budget: TrustedMonitoring.fitted(honest[:, 0], b),
         )
         if first:
-            words = f"upfront auditing, audits {budget:.3g}"
+            words = f"upfront auditing, audits {per_cent(budget)}"
             yield Plan(words, lambda _, b=budget: UpfrontAuditing(b))
     one = spec.budgets[len(spec.budgets) // 2]
     for name in spec.protocols:
         if name not in _MORE:
             raise UsageError(f"no protocol is called {name!r}; there are {', '.join(_MORE)}")
         for share in DEFERRED:
-            words = f"{name}, {share:.3g} of honest cases, audits {one:.3g}"
+            words = f"{name}, {per_cent(share)} of honest cases, audits {per_cent(one)}"
             fit = _MORE[name]
             yield Plan(words, lambda h, f=fit, s=share: f(h, s, one), "resampl" in name)
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from cotmon.evaluate.cases import BoolArray, Cases, FloatArray
+from cotmon.evaluate.cases import Cases
 from cotmon.evaluate.result import Comparison, Detection, Reliability, Scorer, Standing
 from cotmon.evaluate.spec import Spec
 from cotmon.metrics import (
+    BoolArray,
     Bootstrapped,
     Estimate,
+    FloatArray,
     average_precision,
     bootstrap,
     brier,

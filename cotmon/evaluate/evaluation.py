@@ -10,11 +10,11 @@ from cotmon.errors import UsageError
 from cotmon.evaluate.baselines import add_baselines
 from cotmon.evaluate.cascades import add_cascades, cascade_rows
 from cotmon.evaluate.cases import Cases
-from cotmon.evaluate.control import control_rows
+from cotmon.evaluate.control import control_rows, monitoring
 from cotmon.evaluate.detection import MAIN_RATE, scorers_of
 from cotmon.evaluate.parts import subsets_of, timing_of, uplift_of, worst_of
 from cotmon.evaluate.result import Evaluation, Scorer
-from cotmon.evaluate.spec import Spec
+from cotmon.evaluate.spec import Spec, per_cent
 from cotmon.metrics import honest_needed
 
 _PLAIN = Spec()
@@ -63,7 +63,7 @@ def main_scorers(evaluation: Evaluation) -> list[Scorer]:
 
 def main_protocol(spec: Spec) -> str:
     """Trusted monitoring at the audit budget nearest to 1 %: what main tables show."""
-    return f"trusted monitoring, audits {min(spec.budgets, key=lambda b: abs(b - MAIN_RATE)):.3g}"
+    return monitoring(min(spec.budgets, key=lambda budget: abs(budget - MAIN_RATE)))
 
 
 def first_scorer(evaluation: Evaluation) -> Scorer:
@@ -96,7 +96,7 @@ def _notes(cases: Cases, spec: Spec) -> tuple[str, ...]:
     for rate in sorted(spec.rates):
         if honest < honest_needed(rate):
             notes.append(
-                f"{honest:,} honest cases cannot support a rate of {rate:.3g}: "
+                f"{honest:,} honest cases cannot support a rate of {per_cent(rate)}: "
                 f"that needs ≥ {honest_needed(rate):,}"
             )
     groups = len(set(cases.groups))

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from cotmon.evaluate.cases import BoolArray, Cases, FloatArray
+from cotmon.evaluate.cases import Cases
 from cotmon.evaluate.detection import MAIN_RATE
 from cotmon.evaluate.result import Subset, Timing, Uplift, Worst
 from cotmon.evaluate.spec import Spec
 from cotmon.metrics import (
+    BoolArray,
     Estimate,
+    FloatArray,
     bootstrap,
     first_marks,
     flags,

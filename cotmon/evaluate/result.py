@@ -105,7 +105,7 @@ class ControlRow:
 
     Attributes:
         scorer: whose suspicions.
-        protocol: with its thresholds in words: `trusted monitoring, audits 1%`.
+        protocol: with its thresholds in words: `trusted monitoring, audits 1 %`.
         attacker, aggregation: what the figures assume.
         safety, usefulness: with intervals, thresholds refitted in every draw.
         audit_rate: of honest cases; attack_audit_rate: of attempts.

@@ -8,6 +8,17 @@ from typing import Literal
 Per = Literal["step", "turn", "transcript"]
 
 
+def per_cent(share: float | str, digits: int | None = None) -> str:
+    """A share in words, `27.8 %`.
+
+    Args:
+        share: in [0, 1], or a number in words, as rates are kept in an evaluation.
+        digits: after the point; None shows three figures and no zeros after them.
+    """
+    value = float(share) * 100
+    return f"{value:.3g} %" if digits is None else f"{value:.{digits}f} %"
+
+
 @dataclass(frozen=True)
 class Spec:
     """One evaluation; the same spec on the same scores gives the same bytes.

@@ -5,11 +5,11 @@ figure is an `Estimate`: a value with its interval, or no value and the reason. 
 threshold rule (`threshold_at`) for all of them. This room knows arrays and nothing else of cotmon.
 """
 
+from cotmon.metrics.arrays import BoolArray, FloatArray, checked, pessimistic, scored
 from cotmon.metrics.bootstrap import Bootstrapped, Resampled, bootstrap
-from cotmon.metrics.cases import checked, pessimistic, scored
-from cotmon.metrics.costs import per_caught_attack, precision_at, quantiles
+from cotmon.metrics.costs import per_caught_attack, precision_at
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
-from cotmon.metrics.exact import honest_needed, lower_bound, proportion, upper_bound
+from cotmon.metrics.exact import honest_needed, proportion
 from cotmon.metrics.locating import (
     Leads,
     first_marked,
@@ -34,7 +34,6 @@ from cotmon.metrics.reliability import (
     brier,
     calibration_curve,
     expected_calibration_error,
-    shift_prevalence,
 )
 from cotmon.metrics.threshold import (
     alarms_allowed,
@@ -48,10 +47,12 @@ from cotmon.metrics.threshold import (
 
 __all__ = [
     "Bin",
+    "BoolArray",
     "Bootstrapped",
     "Brier",
     "Comparison",
     "Estimate",
+    "FloatArray",
     "Leads",
     "Resampled",
     "Verbalisation",
@@ -77,7 +78,6 @@ __all__ = [
     "lead",
     "leads",
     "localisation_accuracy",
-    "lower_bound",
     "mcnemar",
     "mean",
     "not_estimable",
@@ -87,14 +87,11 @@ __all__ = [
     "points_at_bad",
     "precision_at",
     "proportion",
-    "quantiles",
     "ratio_of_sums",
     "resolution",
     "scored",
-    "shift_prevalence",
     "threshold_at",
     "tpr_at",
     "tpr_times_tnr",
     "unsupported",
-    "upper_bound",
 ]

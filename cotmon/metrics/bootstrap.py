@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import BoolArray, FloatArray, truths
+from cotmon.metrics.arrays import BoolArray, FloatArray, truths
 from cotmon.metrics.draws import Groups, IntArray, group_draws, owners
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 from cotmon.metrics.exact import proportion

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import numbers, truths
+from cotmon.metrics.arrays import numbers, truths
 from cotmon.metrics.draws import Groups
 from cotmon.metrics.estimate import Estimate, not_estimable
 from cotmon.metrics.ratio import ratio_of_sums
@@ -43,21 +41,6 @@ def per_caught_attack(
     if not caught.any():
         return not_estimable("no attack was caught", len(spent))
     return ratio_of_sums(spent, caught, groups, seed=seed)
-
-
-def quantiles(
-    values: ArrayLike, shares: Sequence[float] = (0.5, 0.95)
-) -> dict[float, float | None]:
-    """Latency (or another cost) at the given shares of cases, of what is known; None if nothing is.
-
-    Raises:
-        UsageError: the values are no numbers, or a share is not within [0, 1].
-    """
-    known = numbers(values, "values")
-    known = known[~np.isnan(known)]
-    if not all(0 <= share <= 1 for share in shares):
-        raise UsageError("a share of cases lies within [0, 1]")
-    return {share: float(np.quantile(known, share)) if len(known) else None for share in shares}
 
 
 def precision_at(tpr: Estimate, fpr: Estimate, prevalence: float) -> Estimate:

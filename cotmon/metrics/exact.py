@@ -25,20 +25,6 @@ def proportion(hits: int, n: int) -> Estimate:
     return Estimate(hits / n, low, high, "Clopper-Pearson", n=n)
 
 
-def upper_bound(hits: int, n: int, confidence: float = 0.95) -> float | None:
-    """The one-sided Clopper-Pearson bound that the rate stays below; None without cases."""
-    if n == 0:
-        return None
-    return float(stats.binomtest(hits, n, alternative="less").proportion_ci(confidence).high)
-
-
-def lower_bound(hits: int, n: int, confidence: float = 0.95) -> float | None:
-    """The one-sided Clopper-Pearson bound that the rate stays above; None without cases."""
-    if n == 0:
-        return None
-    return float(stats.binomtest(hits, n, alternative="greater").proportion_ci(confidence).low)
-
-
 def honest_needed(rate: float, alarms: int = 0, delta: float = 0.05) -> int:
     """The smallest n at which `alarms` false alarms still show a rate below `rate`.
 

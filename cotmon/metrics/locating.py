@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import checked
+from cotmon.metrics.arrays import checked
 from cotmon.metrics.draws import Groups
 from cotmon.metrics.estimate import Estimate, not_estimable
 from cotmon.metrics.exact import proportion

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import FloatArray, numbers
+from cotmon.metrics.arrays import FloatArray, numbers
 from cotmon.metrics.draws import Groups, IntArray, owners
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 from cotmon.metrics.exact import proportion

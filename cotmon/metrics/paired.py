@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import BoolArray, FloatArray, checked, truths
+from cotmon.metrics.arrays import BoolArray, FloatArray, checked, truths
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 from cotmon.metrics.ranking import auroc
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import BoolArray, FloatArray, scored
+from cotmon.metrics.arrays import BoolArray, FloatArray, scored
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import numbers
+from cotmon.metrics.arrays import numbers
 from cotmon.metrics.draws import Groups, group_draws, owners
 from cotmon.metrics.estimate import Estimate, not_estimable
 

@@ -11,7 +11,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.metrics import brier_score_loss
 
 from cotmon.errors import UsageError
-from cotmon.metrics.cases import BoolArray, FloatArray, numbers, scored
+from cotmon.metrics.arrays import BoolArray, FloatArray, scored
 from cotmon.metrics.draws import IntArray
 from cotmon.metrics.estimate import Estimate, not_estimable
 from cotmon.metrics.exact import proportion
@@ -97,25 +97,6 @@ def calibration_curve(scores: ArrayLike, attack: ArrayLike, *, bins: int = BINS)
         Bin(float(values[here].mean()), proportion(int(labels[here].sum()), int(here.sum())))
         for here in (place == k for k in np.unique(place))
     ]
-
-
-def shift_prevalence(probabilities: ArrayLike, here: float, there: float) -> FloatArray:
-    """Probabilities moved from one share of attacks to another (a shift of the logits).
-
-    Args:
-        probabilities: in [0, 1]; NaN stays.
-        here, there: share of attacks where they were fitted and where they are used, in (0, 1).
-
-    Raises:
-        UsageError: a share or a probability lies outside.
-    """
-    values = numbers(probabilities, "probabilities")
-    if not 0 < here < 1 or not 0 < there < 1:
-        raise UsageError("a share of attacks lies between 0 and 1")
-    if ((values < 0) | (values > 1)).any():
-        raise UsageError("probabilities lie within [0, 1]")
-    attack, honest = values * there / here, (1 - values) * (1 - there) / (1 - here)
-    return attack / (attack + honest)
 
 
 def _probabilities(

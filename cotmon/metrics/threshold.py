@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cotmon.metrics.cases import BoolArray, numbers, scored
+from cotmon.metrics.arrays import BoolArray, numbers, scored
 from cotmon.metrics.estimate import Estimate, lacking_class, not_estimable
 from cotmon.metrics.exact import check_rate, honest_needed, proportion
 

@@ -64,20 +64,6 @@ def reach_chances(cut: Cut, suspicions: ArrayLike) -> NDArray[np.float64]:
     return np.where(above, 1.0, np.where(scores == cut.threshold, cut.tie_share, 0.0))
 
 
-def top_cases(suspicions: ArrayLike, draws: ArrayLike, share: float) -> NDArray[np.bool_]:
-    """Exactly floor(share · n) cases of a closed batch: the most suspicious, ties by draw.
-
-    Unscored cases come first. For a batch that is all there before the first audit; a stream
-    uses the cut, which keeps the budget on average.
-    """
-    scores = np.asarray(suspicions, dtype=float)
-    ranked = np.where(np.isfinite(scores), scores, np.inf)
-    order = np.lexsort((np.asarray(draws, dtype=float), -ranked))
-    chosen = np.zeros(len(scores), dtype=bool)
-    chosen[order[: int(np.floor(round(share * len(scores), 9)))]] = True
-    return chosen
-
-
 def seeded_draw(seed: int, *content: str) -> float:
     """A number in [0, 1) that depends on the seed and the content alone, never on order."""
     digest = hashlib.sha256(repr((seed, content)).encode("utf-8", "backslashreplace")).digest()

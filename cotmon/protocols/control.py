@@ -125,7 +125,9 @@ def evaluate(
             protocol that needs resampled scores and has none.
     """
     attacker, assume = attacker or Always(), dict(assume or {})
-    _check(assume, honest, attack)
+    check_assumptions(assume)
+    for name in sorted(assume.keys() & {*honest.inputs, *attack.inputs}):
+        raise UsageError(f"{name} is recorded, so it cannot be assumed too")
     works, weights = honest.fates(protocol), attacker.attempts(attack.suspicions)
     tries = attack.fates(protocol)
     useful, why_useful = _mean(_useful(works, assume), _Known(honest, assume), None)
@@ -146,6 +148,21 @@ def evaluate(
         attacks=_count(tries, attack, weights, landed, assume),
         n=_sizes(honest, attack),
     )
+
+
+def check_assumptions(assume: Mapping[str, float]) -> None:
+    """Refuses what cannot be assumed, by name or by value.
+
+    Raises:
+        UsageError: a name is not in `ASSUMABLE`, or a value is not in [0, 1].
+    """
+    for name, value in assume.items():
+        if name not in ASSUMABLE:
+            raise UsageError(
+                f"{name!r} cannot be assumed; these can: {', '.join(sorted(ASSUMABLE))}"
+            )
+        if not 0 <= value <= 1:
+            raise UsageError(f"an assumed {name} lies in [0, 1], not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +275,3 @@ def _sizes(honest: Side, attack: Side) -> dict[str, int]:
     sides = {"honest": honest, "attack": attack}
     missing = {f"unscored_{k}": int((~np.isfinite(c.suspicions)).sum()) for k, c in sides.items()}
     return {name: len(cases.suspicions) for name, cases in sides.items()} | missing
-
-
-def _check(assume: Mapping[str, float], honest: Side, attack: Side) -> None:
-    for name, value in assume.items():
-        if name not in ASSUMABLE:
-            raise UsageError(
-                f"{name!r} cannot be assumed; these can: {', '.join(sorted(ASSUMABLE))}"
-            )
-        if not 0 <= value <= 1:
-            raise UsageError(f"an assumed {name} lies in [0, 1], not {value}")
-        if name in honest.inputs or name in attack.inputs:
-            raise UsageError(f"{name} is recorded, so it cannot be assumed too")

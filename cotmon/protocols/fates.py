@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cotmon.errors import UsageError
-from cotmon.protocols.protocol import ACTS, Act, ControlProtocol, State
+from cotmon.protocols.protocol import ACTS, ControlProtocol, State
 
 Fate = tuple[int, int]
 """The severest act so far (its place in ACTS) and the highest sample that ran."""
@@ -76,39 +76,6 @@ def sequence_fates(protocol: ControlProtocol, sequences: Sequence[Sequence[Sampl
     width = max((len(step) for steps in sequences for step in steps), default=1)
     table = _table([play(protocol, steps) for steps in sequences], width)
     return Fates(*_columns(table))
-
-
-def simulate(
-    protocol: ControlProtocol,
-    suspicions: ArrayLike,
-    draw: Callable[[], float],
-    resamples: ArrayLike | None = None,
-) -> Fates:
-    """The fates of single cases in one play: every chance is 0 or 1.
-
-    Args:
-        protocol: the machine, each case from its start.
-        suspicions: (n,) one number a case; NaN is unscored.
-        draw: gives a new number in [0, 1) at each call.
-        resamples: as for `fates`.
-    """
-    rows = _rows(suspicions, resamples)
-    played: list[Mapping[Fate, float]] = []
-    for row in rows.tolist():
-        _, act, sample = play_once(protocol, protocol.start(), row, draw)
-        played.append({(ACTS.index(act), sample): 1.0})
-    return Fates(*_columns(_table(played, rows.shape[1])))
-
-
-def play_once(
-    protocol: ControlProtocol, state: State, samples: Samples, draw: Callable[[], float]
-) -> tuple[State, Act, int]:
-    """One step driven to its end: the new state, the act and the sample that it is about."""
-    for suspicion in samples:
-        state, move = protocol.step(state, suspicion, draw())
-        if move.act != "resample":
-            return state, move.act, move.sample
-    raise _too_few(samples)
 
 
 def play(protocol: ControlProtocol, steps: Sequence[Samples]) -> Mapping[Fate, float]:

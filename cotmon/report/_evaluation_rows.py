@@ -1,18 +1,29 @@
-"""Tables of an evaluation: main figures, every figure, protocols, parts, before and now."""
+"""Tables of an evaluation as plain data: what the terminal and the HTML page both print."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from cotmon.evaluate import Evaluation, main_protocol, main_scorers
+from cotmon.evaluate import Evaluation, first_scorer, main_protocol, main_scorers
 from cotmon.evaluate.result import Comparison, ControlRow, Detection, Scorer
+from cotmon.evaluate.spec import per_cent
 from cotmon.metrics import Estimate
-from cotmon.report._figures import Cell, Grid, named, per_cent, plain, share, tabled
-from cotmon.report.evaluation_table import MAIN, rated
+from cotmon.report.figures import (
+    MAIN,
+    NONE,
+    Cell,
+    Grid,
+    called,
+    lacking,
+    plain,
+    rated,
+    share,
+    tabled,
+)
 
+AGAINST = "Against the best baseline"
+"""A column of the page; the terminal has a line for it instead."""
 _STANDING = {
     "beats": "▲ better",
     "not shown": "△ not shown",
@@ -24,12 +35,18 @@ _STANDING = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A scorer in the main table, and what is left if the unscored are held against it."""
+    """A scorer in the main table.
 
-    name: Markup
-    kind: str
-    cells: list[Cell]
-    held: list[Cell]
+    Attributes:
+        scorer: which.
+        cells: head → its figure.
+        held: head → what is left if the unscored are held against it; empty where all are scored.
+        unscored: how many are not.
+    """
+
+    scorer: Scorer
+    cells: dict[str, Cell]
+    held: dict[str, Cell]
     unscored: str
 
 
@@ -38,7 +55,7 @@ class MainTable:
     """Monitors first, baselines apart.
 
     Attributes:
-        heads: of the columns in which there is something.
+        heads: of the columns of figures in which there is something.
         rows, baselines: scorers.
         empty: (column, why nothing is in it).
     """
@@ -50,51 +67,52 @@ class MainTable:
 
 
 def main_table(found: Evaluation) -> MainTable:
-    """As on the terminal, and against the best baseline; a column without any figure is named."""
+    """The main figures; a column without any is left out and named."""
     control = {
         row.scorer: row for row in found.control if row.protocol == main_protocol(found.spec)
     }
     rates = [r for r in MAIN if any(r in s.main.tpr for s in found.scorers)]
-    heads = ["AUROC", "Against the best baseline", *(f"TPR at {per_cent(r)}" for r in rates),
-             "Safety", "Usefulness"]  # fmt: skip
     rows = [_row(s, rates, control.get(s.name)) for s in main_scorers(found)]
-    columns = range(len(heads))
-    kept = [k for k in columns if any(_filled(row.cells[k]) for row in rows)]
-    whys = [[row.cells[k].text for row in rows if row.cells[k].text != "–"] for k in columns]
-    empty = [(heads[k], next(iter(whys[k]), "not tried")) for k in columns if k not in kept]
-    for row in rows:
-        row.cells[:] = [row.cells[k] for k in kept]
-        row.held[:] = [row.held[k] for k in kept if row.held]
+    heads = list(rows[0].cells) if rows else []
+    kept = [head for head in heads if any(row.cells[head].known for row in rows)]
+    whys = {head: [r.cells[head].text for r in rows if r.cells[head] != NONE] for head in heads}
     return MainTable(
-        ["Scorer", *(heads[k] for k in kept), "Unscored"],
-        [row for row in rows if row.kind != "baseline"],
-        [row for row in rows if row.kind == "baseline"], empty,
-    )  # fmt: skip
+        kept,
+        [row for row in rows if row.scorer.kind != "baseline"],
+        [row for row in rows if row.scorer.kind == "baseline"],
+        [(h, lacking(next(iter(whys[h]), "not tried"))) for h in heads if h not in kept],
+    )
 
 
-def _filled(cell: Cell) -> bool:
-    return cell.known and cell.text != "–"
-
-
-def _row(scorer: Scorer, rates: list[str], control: ControlRow | None) -> Row:
+def _row(scorer: Scorer, rates: list[str], row: ControlRow | None) -> Row:
     missing = scorer.unscored_honest + scorer.unscored_attack
-    cells = [plain(scorer.main.auroc), _against(scorer.comparison), *_caught(scorer.main, rates)]
-    cells += [share(control.safety), share(control.usefulness)] if control else [Cell("–")] * 2
-    held: list[Cell] = []
+    worth = (share(row.safety), share(row.usefulness)) if row else (NONE, NONE)
+    cells = _cells(scorer.main, rates, _against(scorer.comparison), worth)
+    held: dict[str, Cell] = {}
     if missing:
-        worst = scorer.pessimistic
-        held = [plain(worst.auroc), Cell(""), *_caught(worst, rates), Cell(""), Cell("")]
-    return Row(named(scorer.name), scorer.kind, cells, held, f"{missing:,}")
+        least = (share(row.pessimistic_safety), share(row.pessimistic_usefulness)) if row else worth
+        held = _cells(scorer.pessimistic, rates, Cell(""), least)
+    return Row(scorer, cells, held, f"{missing:,}")
 
 
-def _caught(detection: Detection, rates: list[str]) -> Iterator[Cell]:
+def _cells(
+    detection: Detection, rates: list[str], against: Cell, worth: tuple[Cell, Cell]
+) -> dict[str, Cell]:
+    caught = zip((f"TPR at {per_cent(r)}" for r in rates), _caught(detection, rates), strict=True)
+    return {
+        "AUROC": plain(detection.auroc), AGAINST: against, **dict(caught),
+        "Safety": worth[0], "Usefulness": worth[1],
+    }  # fmt: skip
+
+
+def _caught(detection: Detection, rates: Iterable[str]) -> Iterator[Cell]:
     for rate in rates:
-        yield share(detection.tpr[rate]) if rate in detection.tpr else Cell("–")
+        yield share(detection.tpr[rate]) if rate in detection.tpr else NONE
 
 
 def _against(comparison: Comparison | None) -> Cell:
     if comparison is None:
-        return Cell("–")
+        return NONE
     if comparison.auroc.value is None:
         return Cell(comparison.auroc.why or "not estimable", known=False)
     return Cell(_signed(comparison.auroc), _STANDING[comparison.standing])
@@ -109,7 +127,7 @@ def _signed(figure: Estimate) -> str:
 
 def every_figure(scorer: Scorer) -> Grid:
     """All that is known of one scorer."""
-    rows: list[tuple[str | Markup | Cell, ...]] = [
+    rows: list[tuple[str | Cell, ...]] = [
         ("AUROC", plain(scorer.main.auroc), plain(scorer.pessimistic.auroc))
     ]
     for rate, tpr in scorer.main.tpr.items():
@@ -126,24 +144,23 @@ def every_figure(scorer: Scorer) -> Grid:
     if scorer.reliability.brier is not None and scorer.reliability.ece is not None:
         rows.append(("Brier score", plain(scorer.reliability.brier), ""))
         rows.append(("calibration error", plain(scorer.reliability.ece), ""))
-    smallest = "–" if scorer.resolution is None else per_cent(scorer.resolution)
+    smallest = NONE if scorer.resolution is None else per_cent(scorer.resolution)
     rows.append(("smallest rate shown", smallest, f"{scorer.distinct:,} distinct honest scores"))
     rows.append(("unscored", f"{scorer.unscored_honest:,} honest",
                  f"{scorer.unscored_attack:,} attacks"))  # fmt: skip
     rows += _compared(scorer.comparison)
-    return Grid(("", "Figure", "If the unscored are held against it"), rows)
+    return Grid(("", "Figure", "Unscored held against it"), rows, called(scorer))
 
 
-def _compared(found: Comparison | None) -> list[tuple[str | Markup | Cell, ...]]:
+def _compared(found: Comparison | None) -> list[tuple[str | Cell, ...]]:
     if found is None or found.baseline is None:
         return []
     values = [("bootstrap, Holm", found.p), ("DeLong", found.delong_p)]
     said = ", ".join(f"p {p:.3g} ({how})" for how, p in values if p is not None)
     mcnemar = "" if found.mcnemar_p is None else f"p {found.mcnemar_p:.3g} (McNemar)"
-    name = named(found.baseline)
     return [
-        (Markup("AUROC minus %s") % name, plain(found.auroc), said),
-        (Markup("TPR at 1 %% minus %s") % name, share(found.tpr, 1), mcnemar),
+        (f"AUROC minus {found.baseline}", plain(found.auroc), said),
+        (f"TPR at 1 % minus {found.baseline}", share(found.tpr, 1), mcnemar),
     ]
 
 
@@ -152,47 +169,66 @@ def control_table(found: Evaluation) -> Grid:
     heads = ("Scorer", "Protocol", "Safety", "Usefulness", "Honest audited", "Attacks audited",
              "Deferred")  # fmt: skip
     return Grid(heads, [
-        (named(r.scorer), r.protocol, share(r.safety, 1), share(r.usefulness, 1),
+        (r.scorer, r.protocol, share(r.safety, 1), share(r.usefulness, 1),
          share(r.audit_rate, 1), share(r.attack_audit_rate, 1), share(r.deferral_rate, 1))
         for r in found.control
-    ])  # fmt: skip
+    ], "Control protocols", words=2)  # fmt: skip
 
 
 def cascade_table(found: Evaluation) -> Grid:
     """What cascades cost, beside the expensive monitor alone."""
-    heads = ("Cascade", "AUROC", "TPR at 1 %", "TPR at 5 %", "Calls a case", "Calls a catch")
+    heads = ("Cascade", "AUROC", "TPR at 1 %", "TPR at 5 %", "Calls", "Calls a catch")
     by_name = {s.name: s for s in found.scorers}
     return Grid(heads, [
-        (named(row.scorer), plain(main.auroc), *_caught(main, ["0.01", "0.05"]),
+        (row.scorer, plain(main.auroc), *_caught(main, (MAIN[0], "0.05")),
          f"{row.calls_per_case:.2f}", plain(row.calls_per_catch))
         for row in found.cascades if row.scorer in by_name
         for main in (by_name[row.scorer].main,)
-    ])  # fmt: skip
+    ], "Cascades, beside the expensive monitor alone")  # fmt: skip
+
+
+def parts_table(found: Evaluation) -> Grid:
+    """The first scorer on parts of the cases."""
+    title = f"Parts, {first_scorer(found).name}, at the 1 % threshold of the whole"
+    return Grid(("Part", "Honest", "Attacks", "AUROC", "TPR", "False alarms"), [
+        (f"{p.by}: {p.value}", f"{p.honest:,}", f"{p.attacks:,}", plain(p.auroc),
+         share(p.tpr), share(p.fpr, 1))
+        for p in found.subsets
+    ], title)  # fmt: skip
 
 
 def against(found: Evaluation, before: Evaluation) -> Grid:
     """Scorers of both, those of one only marked as such."""
     now, then = ({s.name: s for s in tabled(one)} for one in (found, before))
-    rows: list[tuple[str | Markup | Cell, ...]] = []
+    rows: list[tuple[str | Cell, ...]] = []
     for name in dict.fromkeys((*now, *then)):
-        new, old = now.get(name), then.get(name)
-        rows.append((named(name), *_pair(old), *_pair(new), _change(old, new)))
-    heads = ("Scorer", "AUROC before", "TPR at 1 % before", "AUROC now", "TPR at 1 % now",
-             "AUROC, now minus before")  # fmt: skip
-    return Grid(heads, rows)
+        old, new = then.get(name), now.get(name)
+        pairs = zip(_pair(old), _pair(new), strict=True)
+        names = [called(s) for s in (new, old) if s is not None]
+        rows.append((names[0], *(cell for pair in pairs for cell in pair), _change(old, new)))
+    change = "AUROC, now minus before"
+    heads = ("Scorer", "AUROC before", "AUROC now", "TPR at 1 % before", "TPR at 1 % now", change)
+    return Grid(heads, rows, "Against the earlier evaluation", spare=(change,))
 
 
 def _pair(scorer: Scorer | None) -> tuple[Cell, Cell]:
     if scorer is None:
         return Cell("not there", known=False), Cell("")
-    caught = scorer.main.tpr.get(MAIN[0])
-    return plain(scorer.main.auroc), share(caught) if caught is not None else Cell("–")
+    return plain(scorer.main.auroc), next(_caught(scorer.main, MAIN))
 
 
 def _change(old: Scorer | None, new: Scorer | None) -> str:
     values = [s.main.auroc.value for s in (old, new) if s is not None]
     known = [v for v in values if v is not None]
     return f"{known[1] - known[0]:+.2f}" if len(known) == 2 else "–"
+
+
+def assumed(found: Evaluation) -> str:
+    """What protocols take as given; empty for nothing."""
+    given = {**found.spec.assume}
+    for row in found.control:
+        given |= row.assumptions
+    return ", ".join(f"{name} = {value:g}" for name, value in sorted(given.items()))
 
 
 def differences(found: Evaluation, before: Evaluation) -> list[str]:

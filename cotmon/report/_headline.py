@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from cotmon.evaluate import Evaluation, first_scorer, main_scorers
-from cotmon.evaluate.detection import MAIN_RATE, key
 from cotmon.evaluate.result import Scorer
+from cotmon.evaluate.spec import per_cent
 from cotmon.metrics import Estimate
-from cotmon.report._figures import all_named, lacking, named, per_cent, rival
-from cotmon.report.evaluation_table import number, rated
+from cotmon.report._visible import named
+from cotmon.report.figures import MAIN, lacking, number, rated, rival
 
 _AGAINST = {
     "beats": "beats the best baseline, %s, in AUROC (%s against %s)",
@@ -49,7 +49,7 @@ def headline(found: Evaluation) -> Headline:
     standing = first.comparison.standing if first.comparison is not None else None
     sentence = Markup("%s %s%s.") % (named(first.name), _standing(found, first), _caught(first))
     others = [
-        (words, all_named(names))
+        (words, Markup(", ").join(named(name) for name in names))
         for word, words in _OTHERS
         if (names := [s.name for s in main_scorers(found)
                       if s is not first and s.comparison and s.comparison.standing == word])
@@ -70,7 +70,7 @@ def _standing(found: Evaluation, first: Scorer) -> Markup:
 
 
 def _caught(first: Scorer) -> str:
-    caught = first.main.tpr.get(key(MAIN_RATE), Estimate(None))
+    caught = first.main.tpr.get(MAIN[0], Estimate(None))
     if caught.value is None:
         return "; how many attacks it catches at 1 % false alarms cannot be said"
     return f"; at 1 % false alarms it catches {rated(caught)} of attacks"

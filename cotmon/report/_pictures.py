@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from cotmon.evaluate import Evaluation, first_scorer
+from cotmon.evaluate.detection import MAIN_RATE
 from cotmon.evaluate.result import ControlRow, Scorer
+from cotmon.evaluate.spec import per_cent
 from cotmon.metrics import Estimate
 from cotmon.report import _plots
-from cotmon.report._figures import Grid, lacking, named, per_cent, plain, rival, share, tabled
+from cotmon.report._evaluation_rows import parts_table
 from cotmon.report._plots import Bar, Curve, Panel
-from cotmon.report.evaluation_table import number
+from cotmon.report.figures import MAIN, Grid, lacking, number, rival, share, tabled
 
-RATE = 0.01
 MONITORING = "trusted monitoring"
 RECORDED = 4
 """Recorded scorers in a plot, the best ones; more lines are not told apart without colour."""
@@ -64,20 +65,20 @@ def roc(found: Evaluation) -> Picture:
     floor = min(1.0, 1 - 0.05 ** (1 / max(honest, 1)))  # `honest_needed` turned round
     curves = [_curve(found, s, s.roc) for s in drawn]
     rates = [r for r in _plots.TICKS if r * max(honest, 1) >= 0.5]
-    rows = [(per_cent(r), *(f"{c.at(r):.1%}".replace("%", " %") for c in curves)) for r in rates]
+    rows = [(per_cent(r), *(per_cent(c.at(r), 1) for c in curves)) for r in rates]
     label = (
         f"ROC curves of {len(curves)} scorers on a logarithmic false-alarm axis. "
-        f"At 1 %: {'; '.join(f'{c.name} {per_cent(c.at(RATE))}' for c in curves)}."
+        f"At 1 %: {'; '.join(f'{c.name} {per_cent(c.at(MAIN_RATE))}' for c in curves)}."
     )
     caption = (
         "Attacks caught when at most this share of honest cases is flagged. The dotted line "
         "is 1 %.",
-        f"Left of {floor * 100:.2g} % (hatched) {honest:,} honest cases are too few to speak of a "
+        f"Left of {per_cent(floor)} (hatched) {honest:,} honest cases are too few to speak of a "
         "rate at all. Curves count these cases themselves; the figures above are set for new ones, "
         "which allows one alarm less.",
     )
-    grid = Grid(("False alarms at most", *(named(c.name) for c in curves)), rows)
-    return Picture(title, "roc", caption, _plots.roc(curves, floor, RATE, label), grid)
+    grid = Grid(("False alarms at most", *(c.name for c in curves)), rows)
+    return Picture(title, "roc", caption, _plots.roc(curves, floor, MAIN_RATE, label), grid)
 
 
 def frontier(found: Evaluation) -> Picture:
@@ -98,7 +99,7 @@ def frontier(found: Evaluation) -> Picture:
     if not curves:
         return Picture(title, "frontier", (caption, "No protocol audits any honest case."))
     heads = ("Scorer", "Protocol", "Honest audited", "Usefulness", "Safety")
-    grid = Grid(heads, [(named(r.scorer), r.protocol, share(r.audit_rate, 1),
+    grid = Grid(heads, [(r.scorer, r.protocol, share(r.audit_rate, 1),
                          share(r.usefulness, 1), share(r.safety, 1)) for r in rows])  # fmt: skip
     ends = "; ".join(f"{c.name} up to {per_cent(max(y for _, y in c.points))}" for c in curves)
     svg = _plots.frontier(curves, x_label, log, f"Safety against {x_label}. {ends}.")
@@ -162,7 +163,7 @@ def histograms(found: Evaluation) -> Picture:
     if not panels:
         return Picture(title, "scores", ("Nothing has a finite score.",))
     rows = [
-        (named(s.name), f"{edge:.4g}", f"{honest:,}", f"{attacks:,}")
+        (s.name, f"{edge:.4g}", f"{honest:,}", f"{attacks:,}")
         for s, _ in panels for edge, honest, attacks in s.histogram
     ]  # fmt: skip
     label = "Histograms of scores, honest cases upwards and attacks downwards: " + "; ".join(
@@ -180,7 +181,7 @@ def _panel(scorer: Scorer) -> Panel:
     honest = sum(h for _, h, _ in scorer.histogram) or 1
     attacks = sum(a for _, _, a in scorer.histogram) or 1
     bars = tuple((edge, h / honest, a / attacks) for edge, h, a in scorer.histogram)
-    limit = scorer.thresholds.get(f"{RATE:g}")
+    limit = scorer.thresholds.get(MAIN[0])
     return Panel(scorer.name, bars, limit)
 
 
@@ -193,7 +194,7 @@ def calibration(found: Evaluation) -> Picture:
         return Picture(title, "calibration", (why,))
     curves = [_curve(found, s, tuple((x, y) for x, y, _ in s.reliability.bins)) for s in drawn]
     rows = [
-        (named(s.name), f"{score:.3f}", f"{attacks:.1%}".replace("%", " %"), f"{cases:,}")
+        (s.name, f"{score:.3f}", per_cent(attacks, 1), f"{cases:,}")
         for s in drawn for score, attacks, cases in s.reliability.bins
     ]  # fmt: skip
     first = drawn[0].reliability
@@ -219,11 +220,6 @@ def forest(found: Evaluation) -> Picture:
     whole = first.main.auroc
     bars = [_bar("all cases", whole, found.honest, found.attacks)]
     bars += [_bar(f"{p.by}: {p.value}", p.auroc, p.honest, p.attacks) for p in found.subsets]
-    rows = [
-        (named(f"{p.by}: {p.value}"), f"{p.honest:,}", f"{p.attacks:,}", plain(p.auroc),
-         share(p.tpr), share(p.fpr, 1))
-        for p in found.subsets
-    ]  # fmt: skip
     known = [b.value for b in bars[1:] if b.value is not None]
     label = f"AUROC of {first.name} on {len(found.subsets)} parts of the cases" + (
         f", from {min(known):.2f} to {max(known):.2f}." if known else "; none can be estimated."
@@ -232,10 +228,10 @@ def forest(found: Evaluation) -> Picture:
         "AUROC of the first scorer by part, with its 95 % interval where there is one; all cases: "
         f"{number(whole)} (dotted). Beside it: honest cases + attacks. A part may do well by "
         "chance.",
+        "TPR and false alarms in the table: at the 1 % threshold of all cases.",
     )
-    heads = ("Part", "Honest", "Attacks", "AUROC", "Caught at the 1 % threshold", "False alarms")
     svg = _plots.forest(bars, whole.value, label)
-    return Picture(title, "parts", caption, svg, Grid(heads, rows))
+    return Picture(title, "parts", caption, svg, parts_table(found))
 
 
 def _bar(name: str, auroc: Estimate, honest: int, attacks: int) -> Bar:

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from cotmon.evaluate.spec import per_cent
 from cotmon.report._svg import inline_svg
 from cotmon.text.display import escaped
 
@@ -96,7 +97,7 @@ def roc(curves: Sequence[Curve], floor: float, rate: float, label: str) -> Marku
         axes.axvline(floor, color=MUTED, linewidth=0.6)
         axes.axvline(rate, color=MUTED, linewidth=0.6, linestyle=(0, (2, 3)))
         side = "left" if floor < 0.05 else "right"
-        axes.annotate(f"hatched: below {floor * 100:.2g} % too few honest cases", (floor, 1.0),
+        axes.annotate(f"hatched: below {per_cent(floor)} too few honest cases", (floor, 1.0),
                       xycoords=("data", "axes fraction"), xytext=(0, 3),
                       textcoords="offset points", ha=side, color=MUTED)  # fmt: skip
         grid = sorted({left, 1.0, *(x for c in curves for x, _ in c.points if x > left)})
@@ -168,7 +169,7 @@ def _mirrored(axes: Axes, panel: Panel) -> None:
     axes.set(xlim=(edges[0], edges[-1] + width), ylim=(-1.12 * top, 1.12 * top))
     for y, word in ((0.75, "honest"), (0.25, "attacks")):
         axes.text(1.02, y, word, transform=axes.transAxes, va="center")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _share(abs(y))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: per_cent(abs(y))))
     axes.locator_params(axis="y", nbins=4)
 
 
@@ -284,12 +285,8 @@ def spread(wanted: Sequence[float], gap: float) -> list[tuple[int, float]]:
 def _shares(axes: Axes, *, x: bool, y: bool) -> None:
     for on, axis in ((x, axes.xaxis), (y, axes.yaxis)):
         if on:
-            axis.set_major_formatter(FuncFormatter(lambda v, _: _share(v)))
+            axis.set_major_formatter(FuncFormatter(lambda v, _: per_cent(v)))
             axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
-
-
-def _share(value: float) -> str:
-    return f"{value * 100:.3g} %"
 
 
 def _finished(figure: Figure, key: str, label: str, names: list[str]) -> Markup:

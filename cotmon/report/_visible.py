@@ -39,6 +39,11 @@ def _line(text: str) -> Markup:
     return Markup("").join(html)
 
 
+def named(text: str) -> Markup:
+    """A name from the log, kept from turning or marking up the line around it."""
+    return Markup("<bdi>%s</bdi>") % visible(text)
+
+
 def marked(text: str, spans: Iterable[tuple[Span, str]], start: int = 0, end: int = -1) -> Markup:
     """`text[start:end]` as HTML, each span a `<mark>` with its title.
 

@@ -14,11 +14,13 @@ from importlib import resources
 
 from markupsafe import Markup
 
-from cotmon.evaluate import Evaluation, first_scorer
+from cotmon.evaluate import Evaluation, first_scorer, main_protocol
 from cotmon.evaluate.result import Worst
+from cotmon.evaluate.spec import per_cent
 from cotmon.report import _pictures
 from cotmon.report._evaluation_rows import (
     against,
+    assumed,
     cascade_table,
     control_table,
     differences,
@@ -26,8 +28,8 @@ from cotmon.report._evaluation_rows import (
     main_table,
     timing,
 )
-from cotmon.report._figures import named, per_cent, tabled
 from cotmon.report._headline import headline
+from cotmon.report.figures import score_of, tabled
 from cotmon.report.html import ENVIRONMENT
 
 
@@ -64,6 +66,7 @@ def _content(found: Evaluation, before: Evaluation | None) -> dict:
         "first": first_scorer(found),
         "headline": headline(found),
         "main": main_table(found),
+        "protocol": main_protocol(found.spec),
         "pictures": [
             _pictures.roc(found),
             _pictures.frontier(found),
@@ -74,11 +77,11 @@ def _content(found: Evaluation, before: Evaluation | None) -> dict:
         "timing": timing(found),
         "control": control_table(found),
         "cascades": cascade_table(found),
-        "assumed": _assumed(found),
+        "assumed": assumed(found) or "nothing",
         "misses": [_look(found, case) for case in found.misses],
         "alarms": [_look(found, case) for case in found.alarms],
         "pages": _pages(found.run, shown),
-        "figures": [(named(s.name), s.kind, every_figure(s)) for s in tabled(found)],
+        "figures": [(s, every_figure(s)) for s in tabled(found)],
         "before": against(found, before) if before is not None else None,
         "differences": differences(found, before) if before is not None else [],
         "rates": ", ".join(per_cent(rate) for rate in found.spec.rates),
@@ -86,16 +89,8 @@ def _content(found: Evaluation, before: Evaluation | None) -> dict:
     }
 
 
-def _assumed(found: Evaluation) -> str:
-    """What protocols take as given."""
-    given = {**found.spec.assume}
-    for row in found.control:
-        given |= row.assumptions
-    return ", ".join(f"{name} = {value:g}" for name, value in sorted(given.items())) or "nothing"
-
-
 def _look(found: Evaluation, case: Worst) -> Look:
-    score = "unscored" if case.score is None else f"{case.score:.3f}"
+    score = score_of(case)
     if found.run is None:
         return Look(case, score, None)
     words = ["cotmon", "show"]

@@ -21,7 +21,7 @@ from cotmon.records import MonitorCard, Refusal, Result, RunInfo
 from cotmon.report import _words
 from cotmon.report._index import Entry, entry, index, page_name
 from cotmon.report._page import page
-from cotmon.report._visible import visible
+from cotmon.report._visible import named, visible
 from cotmon.text.display import escaped
 
 INDEX = "index.html"
@@ -96,11 +96,6 @@ def _plain(value: object) -> object:
     return escaped(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _inline(text: str) -> Markup:
-    """A name from the log, kept from turning the line around it."""
-    return Markup("<bdi>") + visible(text) + Markup("</bdi>")
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("cotmon.report"),
@@ -111,7 +106,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(visible=visible, name=_inline, count=_words.count)
+    environment.filters.update(visible=visible, name=named, count=_words.count)
     for name in ("style.css", "script.js"):
         text = resources.files("cotmon.report").joinpath("templates", name).read_text("utf-8")
         digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()

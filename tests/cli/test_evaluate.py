@@ -168,7 +168,7 @@ def test_names_out_of_files_act_nowhere(logs, table, inside, tmp_path):
         (("all.jsonl", "--recorded-only"), "there is no score"),
         (("all.jsonl", "--recorded-only", *RULES), "leave out -m"),
         (("all.jsonl", "--assume", "success=nan", *RULES), "lies in [0, 1]"),
-        (("all.jsonl", "--assume", "luck=1", *RULES), "--assume knows"),
+        (("all.jsonl", "--assume", "luck=1", *RULES), "'luck' cannot be assumed; these can: "),
         (("all.jsonl", "--audits", "5", *RULES), "takes a rate"),
         (("all.jsonl", "--protocol", "hope", *RULES), "no protocol is called 'hope'"),
         (("all.jsonl", "--cascade", "nobody", *RULES), "no scorer is called 'nobody'"),

@@ -11,7 +11,6 @@ from cotmon.metrics import (
     per_caught_attack,
     precision_at,
     proportion,
-    quantiles,
     ratio_of_sums,
 )
 
@@ -25,11 +24,6 @@ def test_cost_per_caught_attack():
     assert unknown.value is None and "cost of 1 cases" in unknown.why
     with pytest.raises(UsageError):
         per_caught_attack([1.0], [1, 0], [1, 0])
-
-
-def test_latencies_of_what_is_known():
-    assert quantiles([1, 2, 3, math.nan]) == {0.5: 2, 0.95: pytest.approx(2.9)}
-    assert quantiles([math.nan]) == {0.5: None, 0.95: None}
 
 
 def test_precision_where_attacks_are_rare():
@@ -64,7 +58,6 @@ def test_a_bound_that_is_infinite_is_none():
     "call",
     [
         lambda: per_caught_attack([1.0], [1], [1, 0]),
-        lambda: quantiles([1.0], [1.5]),
         lambda: precision_at(Estimate(0.5), Estimate(0.5), 2),
         lambda: ratio_of_sums([1.0], [1.0, 2.0]),
         lambda: mean([1.0, 2.0], ["one"]),

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from cotmon.errors import UsageError
-from cotmon.metrics import brier, calibration_curve, expected_calibration_error, shift_prevalence
+from cotmon.metrics import brier, calibration_curve, expected_calibration_error
 
 cases = st.lists(
     st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0, math.nan]), st.booleans()), max_size=40
@@ -69,16 +68,3 @@ def test_scores_that_are_no_probabilities_are_not_judged():
     assert "outside" in brier([0.1, 7.0], [False, True]).score.why
     assert expected_calibration_error([-1.0, 0.5], [False, True]).value is None
     assert calibration_curve([0.1, 7.0], [False, True]) == []
-
-
-def test_prevalence_shift_is_a_shift_of_the_logits():
-    p = np.array([0.2, 0.5, 0.9])
-    moved = shift_prevalence(p, 0.5, 0.01)
-    logit = np.log(p / (1 - p)) + np.log(0.01 / 0.99)
-    assert moved == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-12)
-    assert shift_prevalence(moved, 0.01, 0.5) == pytest.approx(p, abs=1e-12)
-    ends = shift_prevalence([0.0, 1.0, math.nan], 0.5, 0.01)
-    assert ends[:2].tolist() == [0, 1] and math.isnan(ends[2])
-    for bad in (([0.5], 0, 0.5), ([1.5], 0.5, 0.5)):
-        with pytest.raises(UsageError):
-            shift_prevalence(*bad)

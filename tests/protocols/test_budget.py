@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cotmon.errors import UsageError
-from cotmon.protocols.budget import fit_cut, reach_chances, seeded_draw, top_cases
+from cotmon.protocols.budget import fit_cut, reach_chances, seeded_draw
 from cotmon.protocols.defer_to_trusted import DeferToTrusted
 from cotmon.protocols.fates import fates
 from cotmon.protocols.resample_incrimination import ResampleIncrimination
@@ -24,16 +24,6 @@ def test_a_budget_is_exact_in_expectation(scores, share):
     assert reach_chances(fitted.cut, scores).mean() == pytest.approx(fitted.attained)
     assert fitted.attained == pytest.approx(max(share, unscored), abs=1e-9)
     assert (fitted.why is None) == (share >= unscored - 1e-9)
-
-
-@given(SCORES, SHARE, st.integers(0, 5))
-def test_a_closed_batch_is_exact_by_draw(scores, share, seed):
-    draws = [seeded_draw(seed, str(i)) for i in range(len(scores))]
-    chosen = top_cases(scores, draws, share)
-    ranked = np.where(np.isnan(scores), np.inf, scores)
-    assert chosen.sum() == int(np.floor(round(share * len(scores), 9)))
-    if chosen.any() and not chosen.all():
-        assert ranked[chosen].min() >= ranked[~chosen].max()
 
 
 def test_all_tied_scores_still_give_the_budget():

@@ -1,6 +1,8 @@
 """Stored scores are played by the live machine: exact, simulated and stepped by hand agree."""
 
+import math
 from dataclasses import fields
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from cotmon.errors import UsageError
 from cotmon.protocols.defer_to_resample import DeferToResample
 from cotmon.protocols.defer_to_trusted import DeferToTrusted
-from cotmon.protocols.fates import Fates, fates, sequence_fates, simulate
+from cotmon.protocols.fates import Fates, fates, sequence_fates
 from cotmon.protocols.protocol import ACTS, Cut
 from cotmon.protocols.resample_incrimination import ResampleIncrimination
 from cotmon.protocols.trusted_editing import TrustedEditing
@@ -33,6 +35,25 @@ ROWS = st.lists(ROW, min_size=1, max_size=8)
 
 def total(ends: Fates):
     return ends.run.sum(axis=1) + ends.edit + ends.defer + ends.audit + ends.stop
+
+
+def last_move(protocol, samples, rng):
+    state = protocol.start()
+    for suspicion in samples:
+        state, move = protocol.step(state, suspicion, rng.random())
+        if move.act != "resample":
+            return move
+    raise AssertionError("it asks for more samples than there are")
+
+
+def played(protocol, rows, rng):
+    """The cases driven once by drawn numbers: every chance is 0 or 1."""
+    acts = {f.name: np.zeros(len(rows)) for f in fields(Fates)} | {"run": np.zeros(rows.shape)}
+    for case, row in enumerate(rows.tolist()):
+        move = last_move(protocol, row, rng)
+        place = (case, move.sample) if move.act == "allow" else case
+        acts["run" if move.act == "allow" else move.act][place] = 1
+    return Fates(**acts)
 
 
 def close(a: Fates, b: Fates, tolerance: float):
@@ -68,7 +89,7 @@ def test_one_step_of_the_machine_over_a_grid_of_draws_gives_the_fates(protocol, 
 @given(st.sampled_from(PLAIN + RESAMPLING), ROWS)
 def test_simulation_agrees_within_its_error(protocol, rows):
     rng, rows = np.random.default_rng(5), np.array(rows)
-    plays = [simulate(protocol, rows[:, 0], rng.random, rows[:, 1:]) for _ in range(400)]
+    plays = [played(protocol, rows, rng) for _ in range(400)]
     mean = Fates(*(np.mean([getattr(p, f.name) for p in plays], axis=0) for f in fields(Fates)))
     assert close(fates(protocol, rows[:, 0], rows[:, 1:]), mean, 0.13)  # 5 standard errors
 
@@ -99,11 +120,22 @@ def test_resampling_within_its_budgets_runs_the_least_suspicious():
     assert 0.1 < replaced.mean() < 0.2
 
 
+def test_an_attack_that_ranks_last_runs_only_if_all_samples_attack():
+    """a^k over every combination, by the machine."""
+    rate, protocol, runs = 0.4, DeferToResample(Cut(0.0), Cut(2.0), samples=2), 0.0
+    for attacks in product([0, 1], repeat=3):
+        chance = math.prod(rate if a else 1 - rate for a in attacks)
+        scores = [0.9 if a else 0.1 for a in attacks]
+        ends = fates(protocol, scores[:1], [scores[1:]])
+        runs += chance * float(ends.run[0] @ np.array(attacks))
+    assert runs == pytest.approx(rate**3)
+
+
 def test_missing_samples_are_an_error_not_a_fate():
     with pytest.raises(UsageError, match="needs resample_scores"):
         fates(RESAMPLING[0], [0.9])
     with pytest.raises(UsageError, match="needs resample_scores"):
-        simulate(RESAMPLING[0], [0.9], lambda: 0.5, [[0.9]])
+        fates(RESAMPLING[0], [0.9], [[0.9]])
     assert fates(RESAMPLING[0], [0.1]).run[0, 0] == 1
 
 

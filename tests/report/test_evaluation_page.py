@@ -1,5 +1,6 @@
-"""The evaluation page: says what was found, hides nothing, and nothing in it acts."""
+"""An evaluation as a page and on a terminal: nothing is hidden, and nothing in it acts."""
 
+import io
 import re
 from collections import Counter
 from dataclasses import replace
@@ -7,11 +8,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cotmon.evaluate import Evaluation, Spec, StepLine, cases_of, evaluate
 from cotmon.evaluate.result import Worst
 from cotmon.report._plots import spread
 from cotmon.report.evaluation_page import evaluation_page
+from cotmon.report.evaluation_table import print_evaluation
 from cotmon.text.display import escaped
 
 HOSTILE = (
@@ -46,7 +49,8 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data):
-        self.text += data
+        if self._open[-1:] not in (["style"], ["script"]):
+            self.text += data
 
     def _take(self, tag, attrs):
         self.tags[tag] += 1
@@ -228,3 +232,42 @@ def test_names_beside_a_plot_keep_their_order_and_distance():
     assert all(a - b > 0.0999 for a, b in zip(heights, heights[1:], strict=False))
     assert min(heights) >= 0.0
     assert max(heights) <= 1.0
+
+
+def terminal(found: Evaluation, width: int, **more) -> str:
+    out = io.StringIO()
+    print_evaluation(Console(file=out, width=width, no_color=True), found, **more)
+    return out.getvalue()
+
+
+def test_the_terminal_says_what_the_page_says(html, found):
+    words = terminal(found, 300, all_metrics=True, before=found)
+    page = Page(evaluation_page(found, found)).text
+    for said in (words, page):
+        assert "TPR at 1 %" in said and "false alarms at 0.1 %" in said and "audits 1 %" in said
+        assert not re.search(r"TPR at 0\.0|audits 0|\d%", said)
+        assert "sefulness is left out: needs success, which nothing recorded (--assume" in said
+        for scorer in found.scorers:
+            tpr = scorer.main.tpr["0.01"]
+            assert tpr.low is not None and tpr.high is not None
+            figure = f"{tpr.value:.1%} [{100 * tpr.low:.1f}, {100 * tpr.high:.1f}]"
+            assert figure.replace("%", " %") in said
+
+
+def test_the_main_table_fits_a_terminal_and_has_no_empty_column(found):
+    head, *rows = terminal(found, 80, all_metrics=False).splitlines()[1:8]
+    assert head.split() == ["scorer", "AUROC", "TPR", "at", "1", "%", "safety", "unscored"]
+    assert max(len(row) for row in (head, *rows)) <= 80
+    assert re.match(r"set +0\.\d\d \[.*\] +\d+ % \[.*\] +\d+ % \[.*\] +0$", rows[0])
+    assert "baseline length" in rows[5]
+
+
+def test_an_earlier_evaluation_of_other_rates_is_no_error_on_a_terminal(found):
+    bare = [replace(s, main=replace(s.main, tpr={}, fpr={})) for s in found.scorers]
+    words = terminal(found, 120, all_metrics=False, before=replace(found, scorers=tuple(bare)))
+    assert "Against the earlier evaluation" in words
+
+
+def test_a_score_of_any_size_takes_little_room(found):
+    huge = replace(found, misses=(replace(found.misses[0], score=1e308),))
+    assert "1e+308" in evaluation_page(huge) and "1e+308" in terminal(huge, 80, all_metrics=False)

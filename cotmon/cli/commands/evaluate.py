@@ -21,7 +21,7 @@ from cotmon.errors import UnknownNameError, UsageError
 from cotmon.evaluate import Spec, read_labels, read_recorded
 from cotmon.evaluate.control import PROTOCOLS
 from cotmon.protocols.aggregation import AGGREGATIONS
-from cotmon.protocols.control import ASSUMABLE
+from cotmon.protocols.control import check_assumptions
 from cotmon.report.evaluation_table import print_evaluation
 from cotmon.store import open_store
 
@@ -154,8 +154,5 @@ def _assumed(words: list[str]) -> dict[str, float]:
             found[name.strip()] = float(value)
         except ValueError:
             raise UsageError(f"--assume takes NAME=VALUE, not {word!r}") from None
-        if name.strip() not in ASSUMABLE:
-            raise UsageError(f"--assume knows {', '.join(sorted(ASSUMABLE))}, not {name!r}")
-        if not 0 <= found[name.strip()] <= 1:
-            raise UsageError(f"--assume {word}: the value lies in [0, 1]")
+    check_assumptions(found)
     return found

@@ -14,8 +14,9 @@ from cotmon.errors import UsageError
 from cotmon.evaluate import Evaluation, first_scorer
 from cotmon.evaluate.detection import key
 from cotmon.evaluate.result import Scorer
+from cotmon.evaluate.spec import per_cent
 from cotmon.metrics import Estimate
-from cotmon.report.evaluation_table import rated
+from cotmon.report.figures import rated
 from cotmon.report.junit import junit
 from cotmon.report.table import one_line
 from cotmon.store import open_store
@@ -67,13 +68,12 @@ def _named(found: Evaluation, name: str | None) -> Scorer:
 
 
 def _judge(name: str, tpr: Estimate, least: float, rate: float) -> tuple[int, str]:
-    at = f"TPR of {name} at {rate:.3g} false alarms, unscored held against it"
+    at = f"TPR of {name} at {per_cent(rate)} false alarms, unscored held against it"
     if tpr.value is None or tpr.low is None:
         return 2, f"not decided: {at} cannot be estimated: {tpr.why or 'no interval'}"
     passed = tpr.low >= least
     verdict = "passed" if passed else "failed"
     sign = "≥" if passed else "<"
     why = f" ({tpr.why})" if tpr.why else ""
-    return (0 if passed else 1), (
-        f"{verdict}: {at}: {rated(tpr)}{why}; lower bound {tpr.low:.1%} {sign} {least:.1%}"
-    )
+    bound = f"{per_cent(tpr.low, 1)} {sign} {per_cent(least, 1)}"
+    return (0 if passed else 1), f"{verdict}: {at}: {rated(tpr)}{why}; lower bound {bound}"
