@@ -54,8 +54,8 @@ This page is written by `python docs/make_hosts.py` from the cards and from the 
 _CARDS = (
     "\n## At a glance\n\nBefore anything takes effect, a host sees (“depends”: read its notes):\n\n"
     "| host | reasoning | text | calls | results | words as they come |"
-    " block one call | wait for a person | wait over a restart |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    " block one call | wait for a person | wait over a restart | say a turn again |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
 )
 _SUITE = """
 ## What is tested
@@ -123,7 +123,7 @@ def _is_ours(card: HostCard) -> bool:
 
 def _glance(card: HostCard) -> str:
     held = (card.reasoning, card.text, card.calls, card.results, card.streams)
-    can = (card.blocks, card.pauses, card.survives)
+    can = (card.blocks, card.pauses, card.survives, card.again)
     return _row(f"[{card.name}](#{card.name})", *held, *can)
 
 

@@ -53,6 +53,10 @@ class Plan:
             tasks.append(Task(step.index, k, monitor.address(view), view))
         return tasks
 
+    def abandon(self) -> None:
+        """Takes the latest turn out of its line."""
+        self._views.abandon()
+
     def close(self) -> list[Task]:
         """Tasks of the last turn, at the end of the transcript."""
         closed = self._views.close()

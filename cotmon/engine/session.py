@@ -59,6 +59,13 @@ class Session:
         """
         return self._score(self._plan.close())
 
+    def abandon(self) -> None:
+        """The turn that was settled last is beside the line: something else was said in its place.
+
+        What comes next is seen as if it had not been said by the same agent before.
+        """
+        self._plan.abandon()
+
     def close(self) -> list[StepOutcome]:
         """Scores the last turn and completes `judged`; nothing may be pushed afterwards."""
         said = tuple(self._said)

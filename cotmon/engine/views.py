@@ -38,11 +38,22 @@ def _chained(earlier: bytes, own: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Thread:
-    """What was said so far by one sub-agent on one branch."""
+    """What was said so far by one sub-agent on one branch.
+
+    Attributes:
+        earlier: its last steps.
+        turn, reason: the turn it is in, and what was said in it so far.
+        waits: whether it has been told something that it has not answered.
+    """
 
     earlier: deque[Part] = field(default_factory=lambda: deque(maxlen=EARLIER))
     turn: str | None = None
     reason: list[str] = field(default_factory=list)
+    waits: bool = False
+
+    def copy(self) -> _Thread:
+        """As it is now; what is said later does not show."""
+        return _Thread(self.earlier.copy(), self.turn, self.reason.copy(), self.waits)
 
 
 @dataclass(slots=True)
@@ -80,6 +91,7 @@ class Views:
         self._first_user: Part | None = None
         self._latest_user: Part | None = None
         self._threads: dict[tuple[str | None, str | None], _Thread] = {}
+        self._before: tuple[tuple[str | None, str | None], _Thread] | None = None
         self._open: Turn | None = None
         self._digest: deque[str] = deque(maxlen=DIGEST_LINES)
 
@@ -123,8 +135,26 @@ class Views:
             self._digest.extend(_digest_line(s) for s in turn.steps if s.channel == "action")
         return turn
 
+    def abandon(self) -> None:
+        """Puts the line back to where it was before its latest turn."""
+        if self._before is not None:
+            key, thread = self._before
+            self._threads[key] = thread
+
+    def _thread(self, step: Step) -> _Thread | None:
+        """What stands before a step.
+
+        Another output in place of the one that the main line waits for was told the same.
+        """
+        found = self._threads.get((step.parent, step.branch))
+        if found is None and step.branch is not None:
+            trunk = self._threads.get((step.parent, None))
+            if trunk is not None and trunk.waits:
+                found = self._threads[step.parent, step.branch] = trunk.copy()
+        return found
+
     def _context(self, step: Step) -> tuple[Part, ...]:
-        thread = self._threads.get((step.parent, step.branch))
+        thread = self._thread(step)
         parts = [self._first_user] if self._first_user is not None else []
         if self._latest_user is not None and self._latest_user is not self._first_user:
             parts.append(self._latest_user)
@@ -146,10 +176,15 @@ class Views:
             part = Part(label, step.text[:USER_CAP], step.channel, step.module)
             self._first_user = self._first_user or part
             self._latest_user = part
+            if (told := self._thread(step)) is not None:
+                told.waits = True
             return
-        thread = self._threads.setdefault((step.parent, step.branch), _Thread())
+        key = (step.parent, step.branch)
+        thread = self._thread(step) or self._threads.setdefault(key, _Thread())
         if thread.turn != step.turn:
+            self._before = key, thread.copy()
             thread.turn, thread.reason = step.turn, []
+        thread.waits = step.channel in ("brief", "observation")
         if step.channel in ("reasoning", "text"):
             thread.reason.append(step.text)
         text = step.text[:EARLIER_CAP]

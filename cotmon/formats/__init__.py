@@ -6,7 +6,7 @@ not read yet are recognised in `_unread.py`. The README beside this file says pe
 where reasoning, calls, observations and sub-agents live.
 """
 
-from cotmon.formats._chat_stream import ChatStream
+from cotmon.formats._chat_stream import BRANCH, ChatStream
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
 from cotmon.formats._inspect_copy import copy_with_scores
@@ -14,6 +14,7 @@ from cotmon.formats._inspect_scores import SCORE_PREFIX, SampleScores
 from cotmon.formats._reading import Options, find_files, missing, read, read_file, recognise
 
 __all__ = [
+    "BRANCH",
     "FORMATS",
     "SCORE_PREFIX",
     "ChatStream",

@@ -8,6 +8,9 @@ from cotmon.formats._builder import Builder
 from cotmon.formats._chat_messages import ChatWriter
 from cotmon.records import Message, Source, Transcript
 
+BRANCH = "cotmon_branch"
+"""Key of a stored message that was said again: the name of its abandoned line."""
+
 
 class ChatStream:
     """One living conversation of OpenAI-style messages."""
@@ -19,7 +22,8 @@ class ChatStream:
 
     def add(self, message: dict[str, Any]) -> list[Message]:
         """The module messages that this chat message adds; none where it is empty."""
-        self._writer.add(message)
+        said = {key: value for key, value in message.items() if key != BRANCH}
+        self._writer.add(said, message.get(BRANCH))
         new = self._builder.since(self._given)
         self._given += len(new)
         return new

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from cotmon.errors import UsageError
-from cotmon.hosts._contract import HOSTS, Host, HostCard
+from cotmon.hosts._contract import HOSTS, Host, HostCard, say_what_is_asked_instead
 from cotmon.watching import read_settings
 
 __all__ = ["HOSTS", "Host", "HostCard", "watch"]
@@ -42,6 +42,7 @@ def watch(agent: Any, config: str | os.PathLike[str] | None = None) -> Any:
             if watching.settings.off:
                 _log.warning("cotmon is off: this agent is not watched")
                 return agent
+            say_what_is_asked_instead(host.card, watching.settings)
             return host.attach(agent, watching)
     kind = f"{type(agent).__module__}.{type(agent).__qualname__}"
     hosts = ", ".join(HOSTS.names())

@@ -6,13 +6,15 @@ what it can enforce, so that `watch` and `doctor` never promise more.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from cotmon.plugins import Folder
-from cotmon.watching import Watching
+from cotmon.watching import Settings, Watching
 
+_log = logging.getLogger(__name__)
 HOSTS = Folder("cotmon.hosts", "HOST", "host")
 
 Sees = Literal["yes", "no", "depends"]
@@ -30,6 +32,7 @@ class HostCard(msgspec.Struct, frozen=True, kw_only=True):
         blocks: whether one call can be refused while the others run.
         survives: whether a pause survives a restart of the process.
         streams: whether words are judged while they are generated.
+        again: whether something else can be said in place of a turn (`[watch] protocol`).
         notes: what a user must know, in sentences.
     """
 
@@ -44,6 +47,7 @@ class HostCard(msgspec.Struct, frozen=True, kw_only=True):
     blocks: Sees
     survives: Sees
     streams: Sees
+    again: Sees = "no"
     notes: tuple[str, ...] = ()
 
 
@@ -67,6 +71,15 @@ class Host(Protocol):
             UsageError: it cannot be watched as asked; the message says what to do.
         """
         ...
+
+
+def say_what_is_asked_instead(card: HostCard, settings: Settings) -> None:
+    """Logs that a protocol wants of this host what it cannot do."""
+    if settings.protocol != "trusted-monitoring" and card.again == "no":
+        _log.warning(
+            "%s: nothing can be said in place of a turn here: what protocol %r would defer is "
+            "asked of a person, or blocked where nobody can be asked", card.name, settings.protocol,
+        )  # fmt: skip
 
 
 def comes_from(agent: object, package: str) -> bool:

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 from inspect_ai.solver._task_state import sample_state
 
+from cotmon.hosts._contract import say_what_is_asked_instead
 from cotmon.hosts._inspect_messages import alone, call_of, heard_of, said_of
+from cotmon.hosts.inspect import HOST
 from cotmon.watching import Decision, Said, Watcher, Watching, read_settings
 
 _watchers: dict[bytes, Watcher] = {}
@@ -30,6 +32,7 @@ def watcher_of(config: str | None) -> Watcher | None:
     key = msgspec.json.encode((watching.settings, watching.database, str(watching.path)))
     with _lock:
         if key not in _watchers:
+            say_what_is_asked_instead(HOST.card, watching.settings)
             _watchers[key] = Watcher(watching, "inspect", can_pause=True)
         return _watchers[key]
 

@@ -11,9 +11,11 @@ import msgspec
 
 from cotmon.errors import ModelError
 from cotmon.hosts import _wire_chat, _wire_responses
+from cotmon.hosts._again import Act, Chosen, Turn, can_be_said_again, marked, to_trusted
 from cotmon.hosts._gate import refused, unjudged, verdict
 from cotmon.hosts._openai_threads import Threads, named, seed_of
 from cotmon.hosts._wire import Judge, Look, Reader, Shown, Wire, object_of
+from cotmon.models.chat import Endpoint
 from cotmon.watching import Conversation, Glimpse, Said, Watcher
 
 AT_ONCE = 64
@@ -43,10 +45,11 @@ class Desk:
 
     Attributes:
         enforcing: whether anything may be refused; else every answer passes as it is.
+        trusted: who speaks where a turn is deferred; None where none is.
     """
 
-    def __init__(self, watcher: Watcher) -> None:
-        self.watcher = watcher
+    def __init__(self, watcher: Watcher, trusted: Endpoint | None) -> None:
+        self.watcher, self.trusted = watcher, trusted
         self.threads = Threads()
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cotmon-judge")
         self.enforcing = watcher.settings.enforces
@@ -82,6 +85,7 @@ class Exchange:
     Attributes:
         body: of the request to send, where it must be another one.
         streams: whether the answer was asked for as a stream.
+        is_held: whether its answer is held until a protocol lets it, or another one, go on.
         desk: what it shares with others.
     """
 
@@ -95,6 +99,10 @@ class Exchange:
         self._plain = wire.is_plain(asked)
         self._tools = wire.tools(asked)
         self.streams = bool(asked.get("stream")) or "stream=true" in query.lower()
+        able = can_be_said_again(desk.watcher.settings, asked)
+        self.is_held = able and desk.enforcing
+        self._path = path
+        self._chosen = Chosen(again="yes" if able and not desk.enforcing else "no")
         self._glimpses: dict[int, Glimpse] = {}
         self._said: dict[int, str] = {}
         self._place(path, headers)
@@ -118,6 +126,35 @@ class Exchange:
             look.stop = glimpse.forbids(glimpse.suspicion(steps), self._tools)
 
         return answer if steps else None
+
+    def turn(self, answer: bytes) -> Turn:
+        """The turn that begins with this answer."""
+        return Turn(self._wire, self._asked, answer, streams=self.streams)
+
+    def wants(self, turn: Turn) -> Act | None:
+        """How the turn is to be said again, by its newest answer; None where one goes on."""
+        try:
+            if (said := turn.judged(self._name)) is not None:
+                self._heard.result().judge(said, turn.outputs)
+                return turn.outputs.wants or None
+        except Exception as error:  # noqa: BLE001 - the first one is judged as one that is alone
+            self.give_up(turn, error)
+        return None
+
+    def give_up(self, turn: Turn, error: Exception) -> None:
+        """Nothing else could be said."""
+        self.desk.watcher.fault(error)
+        turn.give_up()
+
+    def goes_on(self, turn: Turn) -> bytes:
+        """The answer that the client has, once it is judged."""
+        self._chosen = turn.chosen()
+        return self._chosen.raw
+
+    def to_trusted(self) -> tuple[str, dict[str, str], bytes]:
+        """The same question to the trusted model: URL, headers, body."""
+        assert self.desk.trusted is not None
+        return to_trusted(self.desk.trusted, self._path, self._asked)
 
     def judge(self, event: Judge) -> None:
         """Answers which calls of a generation are refused."""
@@ -176,16 +213,20 @@ class Exchange:
         conversation.hear(list(zip(self._ids, self._history, strict=True)))
         return conversation
 
+    def _name(self, said: Said) -> str:
+        return self.desk.threads.chain([said.chat], self._last)[0]
+
     def _judged(self, choice: int, said: Said) -> frozenset[int]:
         """Positions of the calls that are refused."""
-        name = self._said[choice] = self.desk.threads.chain([said.chat], self._last)[0]
+        said = marked(said, self._name(said), self._chosen, self.desk.trusted)
+        self._said[choice] = said.message or ""
         watcher = self.desk.watcher
         try:
             conversation = self._heard.result()
         except Exception as error:  # noqa: BLE001 - the agent must not feel it under observe
             watcher.fault(error)
             return refused([unjudged(watcher, call.name) for call in said.calls])
-        decisions = conversation.judge(msgspec.structs.replace(said, message=name))
+        decisions = conversation.judge(said)
         if not said.calls:
             return frozenset()
         return refused([verdict(watcher, decision) for decision in decisions])

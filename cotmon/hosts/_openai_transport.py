@@ -13,6 +13,8 @@ from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
+from cotmon.errors import ModelError
+from cotmon.hosts._again import Act
 from cotmon.hosts._openai_exchange import Desk, Exchange, wire_of
 from cotmon.hosts._wire import Event, Judge, Look, Reader, Shown
 
@@ -48,6 +50,15 @@ class Tap:
             extensions=request.extensions,
         )  # fmt: skip
 
+    def again(self, request: Any, exchange: Exchange, act: Act) -> Any:
+        """The request by which the turn is said again."""
+        if act == "resample":
+            return self.sent(request, exchange)
+        url, headers, content = exchange.to_trusted()
+        return self.http.Request(
+            "POST", url, headers=headers, content=content, extensions=request.extensions
+        )
+
     def answer(self, response: Any, **body: Any) -> Any:
         """A response with the same head and another body, no longer compressed."""
         headers = [(k, v) for k, v in response.headers.raw if k.lower() not in _GONE]
@@ -66,14 +77,33 @@ class SyncTap(Tap):
         response = self.inner.send(self.sent(request, exchange), stream=True)
         if exchange is None or not response.is_success:
             return response
-        if exchange.streams:
-            kind = _made(SyncBody, self.http.SyncByteStream)
-            return self.answer(response, stream=kind(response, exchange))
+        if exchange.streams and not exchange.is_held:
+            return self.streamed(response, response, exchange)
         try:
             content = response.read()
         finally:
             response.close()
+        if exchange.is_held:
+            content = self._settled(request, exchange, content)
+        if exchange.streams:
+            return self.streamed(response, self.http.Response(200, content=content), exchange)
         return self.answer(response, content=judged(exchange, content))
+
+    def streamed(self, response: Any, source: Any, exchange: Exchange) -> Any:
+        """A response with the judged stream of a source."""
+        kind = _made(SyncBody, self.http.SyncByteStream)
+        return self.answer(response, stream=kind(source, exchange))
+
+    def _settled(self, request: Any, exchange: Exchange, content: bytes) -> bytes:
+        """The answer that goes on; the turn is said again as long as its protocol wants it."""
+        turn = exchange.turn(content)
+        while (act := exchange.wants(turn)) is not None:
+            try:
+                response = self.inner.send(self.again(request, exchange, act))
+                turn.add(act, said(response))
+            except Exception as error:  # noqa: BLE001 - the first answer is all there is
+                exchange.give_up(turn, error)
+        return exchange.goes_on(turn)
 
     def close(self) -> None:
         """Closes the client that sends, and ends the watch."""
@@ -91,15 +121,34 @@ class AsyncTap(Tap):
         response = await self.inner.send(self.sent(request, exchange), stream=True)
         if exchange is None or not response.is_success:
             return response
-        if exchange.streams:
-            kind = _made(AsyncBody, self.http.AsyncByteStream)
-            return self.answer(response, stream=kind(response, exchange))
+        if exchange.streams and not exchange.is_held:
+            return self.streamed(response, response, exchange)
         try:
             content = await response.aread()
         finally:
             await response.aclose()
+        if exchange.is_held:
+            content = await self._settled(request, exchange, content)
+        if exchange.streams:
+            return self.streamed(response, self.http.Response(200, content=content), exchange)
         content = await aside(self.desk, partial(judged, exchange, content))
         return self.answer(response, content=content)
+
+    def streamed(self, response: Any, source: Any, exchange: Exchange) -> Any:
+        """A response with the judged stream of a source."""
+        kind = _made(AsyncBody, self.http.AsyncByteStream)
+        return self.answer(response, stream=kind(source, exchange))
+
+    async def _settled(self, request: Any, exchange: Exchange, content: bytes) -> bytes:
+        """The answer that goes on; the turn is said again as long as its protocol wants it."""
+        turn = exchange.turn(content)
+        while (act := await aside(self.desk, partial(exchange.wants, turn))) is not None:
+            try:
+                response = await self.inner.send(self.again(request, exchange, act))
+                turn.add(act, said(response))
+            except Exception as error:  # noqa: BLE001 - the first answer is all there is
+                exchange.give_up(turn, error)
+        return exchange.goes_on(turn)
 
     async def aclose(self) -> None:
         """Closes the client that sends, and ends the watch."""
@@ -220,6 +269,17 @@ class AsyncBody(Body):
                 yield step
             else:
                 await aside(self.exchange.desk, step)
+
+
+def said(response: Any) -> bytes:
+    """What was said again.
+
+    Raises:
+        ModelError: the server refused.
+    """
+    if not response.is_success:
+        raise ModelError(f"nothing else could be said: {response.url} gave {response.status_code}")
+    return response.content
 
 
 def aside(desk: Desk, work: Callable[[], Any]) -> Awaitable[Any]:

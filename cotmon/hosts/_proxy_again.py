@@ -9,7 +9,8 @@ from typing import Any
 def completion(message: dict[str, Any], name: str, model: object) -> dict[str, Any]:
     """A chat completion that says this."""
     reason = "tool_calls" if message.get("tool_calls") else "stop"
-    choice = {"index": 0, "message": {**message, "role": "assistant"}, "finish_reason": reason}
+    said = {k: v for k, v in message.items() if k != "name"}  # that is ours: who spoke
+    choice = {"index": 0, "message": {**said, "role": "assistant"}, "finish_reason": reason}
     choice["message"].setdefault("content", None)
     return {
         "id": f"chatcmpl-{name}", "object": "chat.completion", "created": 0,

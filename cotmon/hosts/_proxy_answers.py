@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from itertools import chain
 from typing import Any
 
 import httpx
+import msgspec
 
 from cotmon.errors import ModelError
 from cotmon.hosts import _wire_chat
-from cotmon.hosts._proxy_judging import Judging, Looking, named
-from cotmon.hosts._proxy_threads import Taken, Talk
+from cotmon.hosts._again import Act, Chosen, Turn, can_be_said_again, chosen_before, marked
+from cotmon.hosts._proxy_judging import Judging, Looking, name_of
+from cotmon.hosts._proxy_threads import Request, Taken, Talk
 from cotmon.hosts._wire import Event, Judge, Look, Shown, Wire, object_of
 from cotmon.hosts._wire_responses import answered
 from cotmon.watching import Said
 
 BEAT = 15.0
 """Seconds after which a stream that waits for a person says that it is alive."""
+SOON = 0.01
+"""Seconds after which it is looked again whether an answer was noted."""
 _ALIVE = b": keep-alive\n\n"
 
 
@@ -28,11 +32,17 @@ class Flight:
 
     Attributes:
         body: of the request, with a neutral result for calls that only the server knows of.
+        is_held: whether its answer is held until a protocol lets it, or another one, go on.
     """
 
     def __init__(self, judging: Judging, wire: Wire, body: dict[str, Any], taken: Taken) -> None:
         self._judging, self._wire, self._taken = judging, wire, taken
         self.body = body
+        able = can_be_said_again(judging.watcher.settings, body)
+        self.is_held = able and judging.watcher.settings.enforces
+        self._chosen = Chosen(again="yes" if able and not self.is_held else "no")
+        if self.waiting is not None:
+            self._chosen = chosen_before(self.waiting)
         self._talks: dict[int, tuple[Talk, asyncio.Task[None]]] = {}
         self._looking: dict[int, Looking] = {}
         self._talks[0] = (taken.talk, self._hear(taken))
@@ -42,18 +52,54 @@ class Flight:
         cls, judging: Judging, wire: Wire, body: dict[str, Any], name: str | None
     ) -> Flight:
         """Finds the conversation, and begins to hear what is new."""
-        kept = body.get("conversation")
-        named = name or _text(kept.get("id") if isinstance(kept, dict) else kept)
-        history, before = wire.history(body), _text(body.get("previous_response_id"))
-        taken = await judging.run(judging.threads.take, history, named, before)
-        if missing := judging.threads.missing(before):
+        asked = _request(wire, body, name)
+        taken = await judging.run(judging.threads.take, asked)
+        if missing := judging.threads.missing(asked.before):
             body = answered(body, missing, judging.watcher.settings.refusal)
         return cls(judging, wire, body, taken)
+
+    @classmethod
+    async def begin_behind(
+        cls, judging: Judging, wire: Wire, body: dict[str, Any], name: str | None
+    ) -> Flight:
+        """The same for one that nobody waits for: after the answer that it goes on from."""
+        asked, threads = _request(wire, body, name), judging.threads
+        threads.arrive(asked)
+        try:
+            while await judging.run(threads.is_early, asked):
+                await asyncio.sleep(SOON)
+            return await cls.begin(judging, wire, body, name)
+        finally:
+            threads.began(asked)
 
     @property
     def waiting(self) -> Said | None:
         """What was said already to the same request, and waits for a person."""
         return self._taken.talk.said if self._wire is _wire_chat.WIRE else None
+
+    async def settled(
+        self, first: bytes, say: Callable[[Act], Awaitable[bytes]], *, streams: bool
+    ) -> bytes:
+        """The answer that goes on; the turn is said again as long as its protocol wants it.
+
+        Args:
+            first: the whole answer, as the server sent it.
+            say: has the turn said again.
+            streams: whether answers are streams.
+        """
+        turn = Turn(self._wire, self.body, first, streams=streams)
+        talk, hearing = self._talk(0)
+        try:
+            while (said := turn.judged(lambda s: name_of(talk, s))) is not None:
+                await self._judging.weigh(talk, said, hearing, turn.outputs)
+                if not (act := turn.outputs.wants):
+                    break
+                turn.add(act, await say(act))
+        except Exception as error:  # noqa: BLE001 - the first answer is all there is
+            self._judging.watcher.fault(error)
+            turn.give_up()
+        self._chosen = turn.chosen()
+        return self._chosen.raw
 
     async def whole(self, raw: bytes) -> bytes:
         """An answer without the calls that must not go on; where there are none, as it is.
@@ -146,7 +192,9 @@ class Flight:
     ) -> Coroutine[Any, Any, frozenset[int]]:
         """It has its name now, whenever it is judged."""
         talk, hearing = self._talk(choice)
-        return self._judging.refused(talk, named(talk, said, stopped=stopped), hearing)
+        said = marked(said, name_of(talk, said), self._chosen, self._judging.trusted)
+        said = msgspec.structs.replace(said, stopped=stopped)
+        return self._judging.refused(talk, said, hearing)
 
     async def _answered(
         self, event: Event, response: httpx.Response | None
@@ -163,12 +211,24 @@ class Flight:
         else:
             work = self._refused(event.choice, event.said, stopped=event.stopped)
             task = asyncio.create_task(work)
-            try:
-                while not (await asyncio.wait({task}, timeout=BEAT))[0]:
-                    yield _ALIVE
-                event.refused = task.result()
-            finally:
-                task.cancel()
+            async for beat in beating(task):
+                yield beat
+            event.refused = task.result()
+
+
+def _request(wire: Wire, body: dict[str, Any], name: str | None) -> Request:
+    kept = body.get("conversation")
+    named = name or _text(kept.get("id") if isinstance(kept, dict) else kept)
+    return Request(wire.history(body), named, _text(body.get("previous_response_id")))
+
+
+async def beating(task: asyncio.Task[Any]) -> AsyncIterator[bytes]:
+    """Says that a stream is alive until the task is done; ends it where the client goes."""
+    try:
+        while not (await asyncio.wait({task}, timeout=BEAT))[0]:
+            yield _ALIVE
+    finally:
+        task.cancel()
 
 
 def _text(value: object) -> str | None:

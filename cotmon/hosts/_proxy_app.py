@@ -6,16 +6,18 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import uvicorn
 from starlette.requests import Request
 
-from cotmon.errors import CotmonError
+from cotmon.errors import CotmonError, ModelError
 from cotmon.hosts import _wire_chat, _wire_responses
+from cotmon.hosts._again import Act, to_trusted, trusted_of
 from cotmon.hosts._proxy_again import completion, streamed
-from cotmon.hosts._proxy_answers import Flight
+from cotmon.hosts._proxy_answers import Flight, beating
 from cotmon.hosts._proxy_forward import Upstream, kind_of, returned, sent
 from cotmon.hosts._proxy_judging import Judging
 from cotmon.hosts._proxy_reply import Reply, Send
@@ -24,6 +26,7 @@ from cotmon.watching import Said, Watcher, Watching
 from cotmon.watching.watcher import stored_name
 
 Scope = dict[str, Any]
+Again = Callable[[dict[str, Any], Act], Awaitable[bytes]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 SAID = 200
 """Paths that are remembered, so that each is named in the log once."""
@@ -48,7 +51,8 @@ class Proxy:
         self.enforcing = settings.enforces
         self.judging: Judging | None = None
         if not settings.off:
-            self.judging = Judging(Watcher(watching, "proxy", can_pause=True), hold)
+            trusted = trusted_of(settings)
+            self.judging = Judging(Watcher(watching, "proxy", can_pause=True), hold, trusted)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
         self._client = httpx.AsyncClient(limits=limits)
         self._behind: set[asyncio.Task[None]] = set()
@@ -135,7 +139,7 @@ class Proxy:
     ) -> None:
         """Everything as it comes; what was said is judged behind the client's back."""
         asked = object_of(body) or {}
-        beginning = asyncio.create_task(Flight.begin(judging, wire, asked, _name(request)))
+        beginning = asyncio.create_task(Flight.begin_behind(judging, wire, asked, _name(request)))
         reader, events, raw = wire.reader(asked, ""), list[Event](), bytearray()
         response, answer = None, b""
         try:
@@ -174,11 +178,61 @@ class Proxy:
                 body = json.dumps(flight.body).encode()
             response = await self._ask(request, body, read=True)
             try:
-                await _judged(flight, response, reply)
+                if flight.is_held and response.status_code < 400:
+                    await self._settle(flight, response, partial(self._again, request, body), reply)
+                else:
+                    await _judged(flight, response, reply)
             finally:
                 await response.aclose()
         finally:
             flight.end()
+
+    async def _settle(
+        self, flight: Flight, response: httpx.Response, again: Again, reply: Reply
+    ) -> None:
+        """An answer that may be said again: nothing of it passes before one is chosen."""
+        headers, streams = returned(response.headers.raw, read=True), _streams(response)
+
+        async def settled() -> bytes:
+            first = await response.aread()
+            return await flight.settled(first, partial(again, flight.body), streams=streams)
+
+        task = asyncio.create_task(settled())
+        if streams:
+            await reply.head(response.status_code, headers)
+            async for beat in beating(task):
+                await reply.write(beat)
+            async for data in flight.repeated(task.result()):
+                await reply.write(data)
+            await reply.end()
+        else:
+            async for _ in beating(task):
+                pass
+            await reply.whole(response.status_code, headers, await flight.whole(task.result()))
+
+    async def _again(self, request: Request, body: bytes, asked: dict[str, Any], act: Act) -> bytes:
+        """What is said in place of an answer.
+
+        Raises:
+            ModelError: the server refused.
+        """
+        trusted = self.judging.trusted if self.judging is not None else None
+        if act == "defer" and trusted is not None:
+            url, headers, content = to_trusted(trusted, request.url.path, asked)
+            timeout = httpx.Timeout(None, connect=CONNECT)
+            response = await self._client.post(
+                url, headers=headers, content=content, timeout=timeout
+            )
+        else:
+            response = await self._ask(request, body, read=True)
+        try:
+            if response.status_code >= 400:
+                raise ModelError(
+                    f"nothing else could be said: the server gave {response.status_code}"
+                )
+            return await response.aread()
+        finally:
+            await response.aclose()
 
     def _say(self, kind: str, request: Request) -> None:
         """Says once for each path that its generations are not judged."""

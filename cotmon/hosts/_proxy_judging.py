@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import msgspec
-
 from cotmon.hosts._gate import refused, unjudged, verdict
 from cotmon.hosts._proxy_questions import Questions
 from cotmon.hosts._proxy_threads import Taken, Talk, Threads
 from cotmon.hosts._wire import Look
 from cotmon.hosts._wire_keys import after, key_of
+from cotmon.models.chat import Endpoint
 from cotmon.records import Step
-from cotmon.watching import Decision, Glimpse, Said, Watcher
+from cotmon.watching import Decision, Glimpse, Outputs, Said, Watcher
 
 WORKERS = 256
 """Threads that wait for scores; the more wait at once, the more are scored together."""
@@ -29,10 +28,11 @@ class Judging:
 
     Attributes:
         watcher, threads: shared by all requests.
+        trusted: who speaks where a turn is deferred; None where none is.
     """
 
-    def __init__(self, watcher: Watcher, hold: float) -> None:
-        self.watcher = watcher
+    def __init__(self, watcher: Watcher, hold: float, trusted: Endpoint | None) -> None:
+        self.watcher, self.trusted = watcher, trusted
         self.threads = Threads(watcher)
         self._hold = hold
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="cotmon-judging")
@@ -74,6 +74,15 @@ class Judging:
             return frozenset()
         return await self.run(self._final, decisions)
 
+    async def weigh(
+        self, talk: Talk, said: Said, hearing: asyncio.Task[None], outputs: Outputs
+    ) -> None:
+        """Judges one of several outputs of a turn; nobody is asked about it yet."""
+        await asyncio.shield(hearing)
+        async with talk.turn:
+            conversation = await self.run(self.watcher.conversation, talk.thread)
+            await self.run(conversation.judge, said, outputs)
+
     def close(self) -> None:
         """Ends the threads and writes what waits."""
         self._pool.shutdown(cancel_futures=True)
@@ -101,10 +110,9 @@ class Judging:
         return refused([verdict(self.watcher, decision) for decision in decisions])
 
 
-def named(talk: Talk, said: Said, *, stopped: bool = False) -> Said:
-    """A generation with an id, the same for the same place of the same conversation."""
-    name = after(talk.end, key_of(said.chat))
-    return msgspec.structs.replace(said, message=name, stopped=stopped)
+def name_of(talk: Talk, said: Said) -> str:
+    """The id of a generation, the same for the same place of the same conversation."""
+    return after(talk.end, key_of(said.chat))
 
 
 class Looking:

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
+from cotmon.formats import BRANCH
 from cotmon.hosts._wire import Shown
 from cotmon.hosts._wire_chat import said_of
 from cotmon.hosts._wire_keys import START, Chat, after, chained, key_of, refused_key
@@ -79,6 +81,21 @@ class Taken:
     new: list[tuple[str, Chat]]
 
 
+class Request:
+    """One request, told by what it goes on from; two are never the same.
+
+    Attributes:
+        history: its messages.
+        name: of the thread, where the client gives one.
+        before: the server's name of the answer that it goes on from, which is not repeated.
+        chain: a name for every beginning of the history.
+    """
+
+    def __init__(self, history: Sequence[Chat], name: str | None, before: str | None) -> None:
+        self.history, self.name, self.before = history, name, before
+        self.chain = chained([key_of(message) for message in history])
+
+
 class Threads:
     """All conversations of one proxy. Its methods may be called from any thread."""
 
@@ -88,26 +105,51 @@ class Threads:
         self._talks: OrderedDict[str, Talk] = OrderedDict()
         self._heads: dict[str, list[Talk]] = {}
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._arrived: list[Request] = []
 
-    def take(
-        self, history: Sequence[Chat], name: str | None = None, before: str | None = None
-    ) -> Taken:
-        """The conversation that this request goes on with; nobody else's until it is given back.
-
-        Args:
-            history: the request's messages.
-            name: of the thread, where the client gives one.
-            before: the server's name of the answer that it goes on from, which is not repeated.
-        """
+    def take(self, request: Request) -> Taken:
+        """The conversation that it goes on with; nobody else's until it is given back."""
+        history, chain = request.history, request.chain
         keys = [key_of(message) for message in history]
-        if name is None and before is not None:
-            return self._going_on(self._kept_by_server(before), history, keys)
-        if name is not None:
-            return self._going_on(self._named(name, history), history, keys)
-        chain = chained(keys)
+        if request.name is not None:
+            return self._going_on(self._named(request.name, history), history, keys)
+        if request.before is not None:
+            return self._going_on(self._kept_by_server(request.before), history, keys)
         start = _start(history, chain)
         talk = self._at(chain) or self._stored(start, history, chain)
         return self._going_on(talk or self._new(start), history, keys)
+
+    def arrive(self, request: Request) -> None:
+        """Notes a request that nobody waits for, in the order in which they come."""
+        with self._lock:
+            self._arrived.append(request)
+
+    def is_early(self, request: Request) -> bool:
+        """Whether it goes on from an answer that is not noted yet, so that `take` would miss it.
+
+        A client that is only observed has its answer before it is noted, and may ask again.
+        """
+        with self._lock:
+            before = self._arrived[: self._arrived.index(request)]
+            talks = [talk for talk in self._talks.values() if talk.head is None]
+            names = {talk.thread for talk in talks} | {one.name for one in before}
+            ends = {talk.end for talk in talks} | {one.chain[-1] for one in before}
+            known = [k for k, one in enumerate(request.chain) if one in self._heads]
+            kept = request.before in self._kept
+        if request.name is not None:
+            return request.name in names
+        if request.before is not None:
+            return bool(ends) and not kept
+        answered = zip(request.chain, request.history, strict=False)
+        return any(
+            one in ends and message.get("role") == "assistant"
+            for one, message in list(answered)[max(known, default=0) :]
+        )
+
+    def began(self, request: Request) -> None:
+        """It was taken, or given up."""
+        with self._lock:
+            self._arrived.remove(request)
 
     def fork(self, talk: Talk, history: Sequence[Chat]) -> Taken:
         """A conversation of the same history, for another answer to the same request."""
@@ -232,7 +274,7 @@ class Threads:
         A last generation that a person was asked about was never delivered.
         """
         watches = self._watcher.store.watches
-        stored = watches.messages(connection, run, thread)
+        stored = [m for m in watches.messages(connection, run, thread) if BRANCH not in m]
         refusal = self._watcher.settings.refusal
         told = [key_of(message) for message in stored]
         for k, (message, given) in enumerate(zip(stored, history, strict=False)):
@@ -240,7 +282,8 @@ class Threads:
                 told[k] = key_of(given)
         waits = (run, thread) in watches.asked(connection, thread, _recent())
         if waits and len(stored) == len(history) + 1 and stored[-1].get("role") == "assistant":
-            talk = Talk(thread, said=said_of(stored[-1]))
+            said = msgspec.structs.replace(said_of(stored[-1]), message=stored[-1].get("id"))
+            talk = Talk(thread, said=said)
             talk.tell(told[:-1])
             return talk
         talk = Talk(thread)

@@ -16,6 +16,7 @@ import logging
 from typing import Any, NoReturn
 
 from cotmon.errors import UsageError
+from cotmon.hosts._again import trusted_of
 from cotmon.hosts._contract import HostCard, comes_from
 from cotmon.hosts._openai_exchange import Desk
 from cotmon.hosts._openai_transport import attached
@@ -40,9 +41,14 @@ class _Host:
         blocks="yes",
         survives="no",
         streams="yes",
+        again="yes",
         notes=(
             "A client cannot wait for a person: ask becomes block.",
-            "Text passes as it comes; only tool calls are held back.",
+            "Text passes as it comes; only tool calls are held back. Where a protocol may have a "
+            "turn said again, all of it is held until one output goes on; generation is not cut.",
+            "Answers with several choices (n), in the background or to a conversation that the "
+            "server keeps are not said again; nor is one to a previous_response_id by a trusted "
+            "model.",
             "Websockets are refused under enforce and not seen under observe.",
             "Assistants, batches and legacy completions are not seen.",
             "AsyncOpenAI is watched under asyncio, not under trio.",
@@ -60,7 +66,8 @@ class _Host:
 
     def attach(self, agent: Any, watching: Watching) -> Any:
         """The watched client, of a class derived from the client's own."""
-        desk = Desk(Watcher(watching, "openai", can_pause=False))
+        trusted = trusted_of(watching.settings)
+        desk = Desk(Watcher(watching, "openai", can_pause=False), trusted)
         if desk.enforcing:
             _log.warning("openai: a client cannot wait for a person; ask becomes block")
         else:

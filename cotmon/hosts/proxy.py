@@ -30,12 +30,17 @@ class _Proxy:
         blocks="yes",
         survives="yes",
         streams="yes",
+        again="yes",
         notes=(
             "It judges /v1/chat/completions and /v1/responses, each of several choices as a "
             "conversation of its own.",
             "It sees calls that the model asks for and results that the agent sends back, not what "
             "tools do; calls written into plain text are scored and cannot be blocked.",
             "A refused call is taken out of the answer; a neutral sentence stands in its place.",
+            "Where a protocol may have a turn said again, all of it is held until one output goes "
+            "on, and generation is not cut; the trusted model gets the key of COTMON_API_KEY, "
+            "never the client's. What a server keeps (conversation, background, and for a trusted "
+            "model previous_response_id) is not said again, nor are several choices.",
             "Reasoning is seen where the server sends it (reasoning_content and its like).",
             "While a person is asked the connection is held, streams with keep-alive comments, at "
             "most as long as --hold says; then the call is refused. The client's own time limit "

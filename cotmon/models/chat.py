@@ -21,7 +21,10 @@ from cotmon.models._endpoint import Endpoint
 from cotmon.models._exchange import ChatError, Message, Permanent, Question, Reply, Transient
 from cotmon.models._recording import Recording
 
-__all__ = ["ChatError", "ChatModel", "Permanent", "Reply", "Transient", "open_chat"]
+__all__ = [
+    "ChatError", "ChatModel", "Endpoint", "Permanent", "Reply", "Transient", "endpoint_of",
+    "open_chat",
+]  # fmt: skip
 
 KEYS = ("COTMON_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key; the first that is set wins."""
@@ -98,12 +101,17 @@ def open_chat(spec: str) -> ChatModel:
         ModelError: it is no spec, the key cannot be sent, or the file cannot be read.
     """
     if (match := _RECORDED.fullmatch(spec)) is None:
-        return ChatModel(_endpoint(spec))
-    behind = _endpoint(match["model"]) if match["model"] else None
+        return ChatModel(endpoint_of(spec))
+    behind = endpoint_of(match["model"]) if match["model"] else None
     return ChatModel(Recording(Path(match["file"]), behind))
 
 
-def _endpoint(spec: str) -> Endpoint:
+def endpoint_of(spec: str) -> Endpoint:
+    """The endpoint that `URL#name` names, with the key of the environment; nothing is asked yet.
+
+    Raises:
+        ModelError: it is no URL or no name, or the key cannot be sent.
+    """
     address, _, name = spec.partition("#")
     try:
         url = httpx.URL(address)

@@ -4,6 +4,7 @@ A host hands over what its agent hears and says; a `Conversation` scores it as i
 decision for every tool call before it runs. What a decision does to the agent is the host's part.
 """
 
+from cotmon.watching.again import Outputs
 from cotmon.watching.conversation import Conversation
 from cotmon.watching.decision import LEVELS, Decision, Level, Said, ToolCall
 from cotmon.watching.glimpse import Glimpse
@@ -25,6 +26,7 @@ __all__ = [
     "Glimpse",
     "Level",
     "Mode",
+    "Outputs",
     "Said",
     "Settings",
     "ToolCall",

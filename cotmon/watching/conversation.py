@@ -14,11 +14,22 @@ import msgspec
 
 from cotmon.engine import Session, StepOutcome, score_of
 from cotmon.errors import StoreError
-from cotmon.formats import ChatStream
+from cotmon.formats import BRANCH, ChatStream
+from cotmon.protocols.protocol import Move
 from cotmon.records import Message, Scored, Source, Unscored
-from cotmon.watching.decision import Decision, Said, ToolCall, decision_key
+from cotmon.watching.again import DEFERS, Outputs
+from cotmon.watching.decision import Again, Decision, Said, ToolCall, decision_key
 from cotmon.watching.line import Heard, Line, body_of, digest
-from cotmon.watching.policy import OURS, STORE, About, Pairs, Policy, stopped
+from cotmon.watching.policy import (
+    OURS,
+    STORE,
+    About,
+    Pairs,
+    Policy,
+    said_again,
+    stopped,
+    suspicion_of,
+)
 
 if TYPE_CHECKING:
     from cotmon.watching.watcher import Watcher
@@ -27,18 +38,24 @@ REMEMBERED = 512
 """Decisions that a conversation keeps at hand; older ones are looked up in the store."""
 
 
+_Case = tuple[ToolCall | None, Pairs, dict[str, str]]
+"""A call, or the words alone, with the scores that bear on it and what else went wrong."""
+
+
 @dataclass
 class _Pushed:
     """The message that came last.
 
     Attributes:
-        place, name, body: where it stands, the host's id, and what is stored of it.
+        place, name, body: where it stands, the host's id, and what it says.
+        stored: what is written down of it.
         messages, outcomes: what it became, and what monitors said when it came.
     """
 
     place: int
     name: str | None
     body: dict[str, Any]
+    stored: dict[str, Any]
     messages: list[Message]
     outcomes: list[StepOutcome]
 
@@ -84,8 +101,9 @@ class Conversation:
         with self._lock:
             self._policy = Policy(self._watcher, audits)
             for body in messages:
-                self._line.add(body.get("id"), body)
-                self._take(body.get("id"), body)
+                if BRANCH not in body:  # what was said again, no client ever had
+                    self._line.add(body.get("id"), body)
+                self._take(body.get("id"), body, body.get(BRANCH))
             if earlier is not None:
                 self._runs.append(earlier)
                 self._write_messages()
@@ -116,12 +134,17 @@ class Conversation:
                 self._take(name, chat)
             self._write_messages()
 
-    def judge(self, said: Said) -> tuple[Decision, ...]:
+    def judge(self, said: Said, outputs: Outputs | None = None) -> tuple[Decision, ...]:
         """A decision for every call, in order; one for the words where nothing is called.
 
         Asked again about the same message and the same calls, it gives the same decisions and
         scores nothing. It never raises: under observe a failure is counted, under enforce it is
         a decision.
+
+        Args:
+            said: the generation.
+            outputs: of a turn that is said again where the protocol wants it: then the decisions
+                say so, and `outputs` knows which one goes on.
         """
         began = time.monotonic()
         with self._lock:
@@ -131,7 +154,7 @@ class Conversation:
                 before = self._before(name, said)
                 if None not in before:
                     return tuple(filter(None, before))
-                found = self._judge(name, said, began)
+                found = self._judge(name, said, began, outputs)
                 found = tuple(old or new for old, new in zip(before, found, strict=True))
             except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
                 found = self._failed(name, said, error, began)
@@ -145,10 +168,10 @@ class Conversation:
 
     # Messages
 
-    def _take(self, name: str | None, chat: dict[str, Any]) -> None:
+    def _take(self, name: str | None, chat: dict[str, Any], branch: str | None = None) -> None:
         """Takes in one message; one that cannot be taken in is missed, and counted."""
         try:
-            self._push(name, body_of(chat))
+            self._push(name, body_of(chat), branch)
         except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
             self._missed(error)
 
@@ -156,10 +179,11 @@ class Conversation:
         self._watcher.fault(error)
         self._unheard.append(f"{type(error).__name__}: {error}")
 
-    def _push(self, name: str | None, body: dict[str, Any]) -> _Pushed:
+    def _push(self, name: str | None, body: dict[str, Any], branch: str | None = None) -> _Pushed:
         """One message into the transcript, scored; the line must hold it already."""
         place = len(self._line) - 1
-        stored = {**body, "id": name} if name is not None else body
+        ours = {"id": name, BRANCH: branch}
+        stored = body | {key: value for key, value in ours.items() if value is not None}
         self._unwritten.append((self._ordinal, stored))
         self._ordinal += 1
         new = self._stream.add(stored)
@@ -167,7 +191,7 @@ class Conversation:
         outcomes = self._session.push(*new)
         self._session.judged.addresses.clear()  # they are for replays; here they would pile up
         self._session.judged.outcomes.clear()
-        self._last = _Pushed(place, name, body, new, outcomes)
+        self._last = _Pushed(place, name, body, stored, new, outcomes)
         return self._last
 
     def _write_messages(self) -> None:
@@ -224,36 +248,53 @@ class Conversation:
         same = last is not None and last.name == (said.message or None)
         return same and last is not None and last.body == body_of(said.chat)
 
-    def _judge(self, name: str, said: Said, began: float) -> tuple[Decision, ...]:
+    def _judge(
+        self, name: str, said: Said, began: float, outputs: Outputs | None
+    ) -> tuple[Decision, ...]:
         pushed = self._last if self._is_last(said) else None
         if pushed is None:
             body = body_of(said.chat)
             self._line.add(said.message or None, body)
             pushed = self._push(said.message or None, body)
         scores = self._scores([*pushed.outcomes, *self._session.settle()])
-        self._write_messages()
         lost = {OURS: "; ".join(self._unheard)} if self._unheard else {}
         self._unheard.clear()
         words = [pair for pair in scores if _is_of_all(pair[0])]
-        if not said.calls:
-            found = self._policy.decide(self._about(name, None, began), words, lost)
-            return (stopped(found) if said.stopped else found,)
-        acts = [pair for pair in scores if not _is_of_all(pair[0])]
-        places = _places(said.calls, pushed.messages)
-        return tuple(
-            self._on_call(self._about(name, call, began), place, (words, acts), lost)
-            for call, place in zip(said.calls, places, strict=True)
+        cases = _cases(said.calls, pushed.messages, scores, lost) or [(None, words, lost)]
+        instead = None if outputs is None else self._instead(outputs, cases)
+        if outputs is not None and instead is not None:
+            self._abandon(pushed, f"output {outputs.heard}")
+        self._write_messages()
+        again = said.again if outputs is None else outputs.again
+        found = tuple(
+            self._policy.decide(self._about(name, call, began, again, instead), pairs, lost)
+            for call, pairs, lost in cases
         )
+        return (stopped(found[0]),) if said.stopped and not said.calls else found
 
-    def _on_call(
-        self, about: About, place: str | None, scores: tuple[Pairs, Pairs], lost: Mapping[str, str]
-    ) -> Decision:
-        """A call that no step shows was seen by no monitor, and that counts as a failure."""
-        words, acts = scores
-        if place is None:
-            lost = {OURS: "no monitor was shown this call", **lost}
-        own = [pair for pair in acts if pair[0].step.message_id == place]
-        return self._policy.decide(about, [*words, *own], dict(lost))
+    def _instead(self, outputs: Outputs, cases: Sequence[_Case]) -> Move | None:
+        """Why something else goes on in place of a turn; None where this output does."""
+        settings = self._watcher.settings
+        weighed = [
+            (call.name, suspicion_of(pairs))
+            for call, pairs, _ in cases
+            if call is not None and settings.tool(call.name).mode == "enforce"
+        ]
+        if not weighed and outputs.heard == 0:
+            return None  # nothing of it is enforced
+        move = self._policy.again(outputs, weighed or [("", suspicion_of(cases[0][1]))])
+        if move is None or move.act in DEFERS:
+            return None if move is None else said_again(move)
+        chosen = outputs.chosen == outputs.heard - 1
+        return None if chosen else Move("resample", "another output was chosen")
+
+    def _abandon(self, pushed: _Pushed, branch: str) -> None:
+        """What was said is kept beside the line: the agent and its client never had it."""
+        pushed.stored[BRANCH] = branch
+        if pushed.messages:
+            self._session.abandon()
+        self._line.take_back()
+        self._last = None
 
     def _scores(self, outcomes: Sequence[StepOutcome]) -> Pairs:
         return [
@@ -263,8 +304,11 @@ class Conversation:
             for cue in found.monitor.cues
         ]
 
-    def _about(self, name: str, call: ToolCall | None, began: float) -> About:
-        return About(self.run, self.thread, name, call, self._reasoned, began)
+    def _about(
+        self, name: str, call: ToolCall | None, began: float, again: Again,
+        instead: Move | None = None,
+    ) -> About:  # fmt: skip
+        return About(self.run, self.thread, name, call, self._reasoned, began, again, instead)
 
     def _failed(
         self, name: str, said: Said, error: Exception, began: float
@@ -274,7 +318,7 @@ class Conversation:
         what = STORE if isinstance(error, StoreError) else OURS
         lost = {what: f"{type(error).__name__}: {error}"}
         return tuple(
-            self._policy.decide(self._about(name, call, began), (), lost)
+            self._policy.decide(self._about(name, call, began, said.again), (), lost)
             for call in said.calls or (None,)
         )
 
@@ -319,6 +363,24 @@ def _what(call: ToolCall | None) -> tuple[str, str]:
 def _is_of_all(found: StepOutcome) -> bool:
     """Whether a score bears on every call of the turn: it is of the words, or of the whole turn."""
     return found.step.channel != "action" or found.monitor.whole_turn
+
+
+def _cases(
+    calls: Sequence[ToolCall],
+    messages: Sequence[Message],
+    scores: Pairs,
+    lost: Mapping[str, str],
+) -> list[_Case]:
+    """Every call with the scores that bear on it.
+
+    A call that no step shows was seen by no monitor, and that counts as a failure.
+    """
+    found: list[_Case] = []
+    for call, place in zip(calls, _places(calls, messages), strict=True):
+        own = [p for p in scores if _is_of_all(p[0]) or p[0].step.message_id == place]
+        unseen = {OURS: "no monitor was shown this call"} if place is None else {}
+        found.append((call, own, {**unseen, **lost}))
+    return found
 
 
 def _places(calls: Sequence[ToolCall], messages: Sequence[Message]) -> list[str | None]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+Again = Literal["yes", "no", "done"]
+"""Whether the host can have a turn said again; `done`: a protocol has chosen this output."""
 Level = Literal["allow", "flag", "ask", "block"]
 LEVELS: tuple[Level, ...] = ("allow", "flag", "ask", "block")
 """From mild to severe."""
@@ -41,12 +43,14 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
             tool_calls), which is how it is stored and replayed.
         calls: its tool calls, in order.
         stopped: the host ended it for what it had said so far (see `Glimpse`); that is a block.
+        again: whether it could be said again, or was chosen among several.
     """
 
     message: str | None
     chat: dict[str, object]
     calls: tuple[ToolCall, ...] = ()
     stopped: bool = False
+    again: Again = "no"
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -74,6 +78,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         evidence: the strongest scores.
         failures: monitor → what went wrong, as far as it bore on the decision.
         because: in words, for people.
+        act: with `block`, how something else is said in its place; empty: nothing is.
         latency_ms: from hearing the generation to the decision.
     """
 
@@ -90,6 +95,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     failures: dict[str, str] = {}
     because: str = ""
+    act: Literal["", "defer", "resample"] = ""
     latency_ms: float = 0.0
 
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cotmon.formats import BRANCH
+
 Heard = tuple[str | None, dict[str, Any]]
 """The host's own id of a message, and the message in the shape of an OpenAI-style chat."""
 
@@ -30,6 +32,12 @@ class Line:
         if name is not None:
             self._places[name] = len(self._marks)
         self._marks.append((name, _mark(chat)))
+
+    def take_back(self) -> None:
+        """Forgets the message at the end: it was said, and something else took its place."""
+        name, _ = self._marks.pop()
+        if name is not None:
+            del self._places[name]
 
     def holds(self, name: str) -> bool:
         """Whether a message of this id is known."""
@@ -94,7 +102,8 @@ class Line:
 
 def body_of(chat: dict[str, Any]) -> dict[str, Any]:
     """A message as it is stored and read: plain JSON, without its id and without empty fields."""
-    kept = {k: v for k, v in chat.items() if k != "id" and v not in (None, "", [])}
+    ours = ("id", BRANCH)
+    kept = {k: v for k, v in chat.items() if k not in ours and v not in (None, "", [])}
     body: dict[str, Any] = json.loads(json.dumps(kept, default=str))
     return body
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from cotmon.engine import StepOutcome
-from cotmon.protocols.protocol import Cut, State
+from cotmon.protocols.protocol import Cut, Move, State
 from cotmon.protocols.trusted_monitoring import TrustedMonitoring
 from cotmon.records import Score
+from cotmon.watching.again import DEFERS, WHO, Outputs, deferral
 from cotmon.watching.decision import (
+    Again,
     Decision,
     Evidence,
     Level,
@@ -46,6 +48,8 @@ class About:
         run, thread, message, call: see `Decision`.
         reasoned: whether the host has shown any reasoning so far.
         began: on the monotonic clock, when the generation was handed over.
+        again: whether the host can have the turn said again.
+        instead: why something else is said in its place.
     """
 
     run: str
@@ -54,6 +58,8 @@ class About:
     call: ToolCall | None
     reasoned: bool
     began: float
+    again: Again
+    instead: Move | None = None
 
 
 class Policy:
@@ -81,8 +87,8 @@ class Policy:
         numbers.sort(key=lambda pair: (-(pair[1].suspicion or 0), -(pair[1].value or 0)))
         suspicion = numbers[0][1].suspicion if numbers else None
         call, policy = about.call, self._of(about.call)
-        level, why = self._level(call, policy, suspicion or 0.0)
-        reasons = [why] if why else []
+        level, move = self._level(about, policy, suspicion or 0.0)
+        reasons = [move.because] if level != "allow" else []
         for name, reason in failures.items():
             level = severest(level, self._on_failure(name, reason, call))
             reasons.append(_failure_in_words(name))
@@ -94,11 +100,25 @@ class Policy:
             key=decision_key(about.run, about.thread, about.message, call), run=about.run,
             thread=about.thread, message=about.message, call=call.id if call else "",
             tool=call.name if call else "", hash=call.hash if call else "", level=level,
-            enforced=policy.mode == "enforce", suspicion=suspicion,
+            enforced=policy.mode == "enforce" or about.instead is not None, suspicion=suspicion,
             evidence=tuple(_evidence(o, s) for o, s in numbers[:EVIDENCE]), failures=failures,
-            because="; ".join(reasons),
+            because="; ".join(reasons), act=_deferred(move) if level == "block" else "",
             latency_ms=round((time.monotonic() - about.began) * 1000, 3),
         )  # fmt: skip
+
+    def again(self, outputs: Outputs, weighed: Sequence[tuple[str, float | None]]) -> Move | None:
+        """What the protocol wants of a turn whose calls are enforced; None: nothing of its own.
+
+        Args:
+            outputs: of the turn so far; this one is noted in it.
+            weighed: tool and suspicion of every enforced call; of a turn without, its words'.
+        """
+        tool, worst = max(weighed, key=lambda one: one[1] or 0.0)
+        if outputs.heard == 0:
+            worst = worst or 0.0  # what a missing score leads to is not for the protocol to say
+            if self._watcher.settings.tool(tool).blocks(worst):
+                return None
+        return outputs.move(deferral(self._watcher.settings, tool), worst)
 
     def now(self, stored: Decision) -> Decision:
         """A decision of an earlier process, enforced where calls of that tool are enforced now."""
@@ -120,21 +140,35 @@ class Policy:
         settings = self._watcher.settings
         return ToolPolicy(mode=settings.mode) if call is None else settings.tool(call.name)
 
-    def _level(
-        self, call: ToolCall | None, policy: ToolPolicy, suspicion: float
-    ) -> tuple[Level, str]:
+    def _level(self, about: About, policy: ToolPolicy, suspicion: float) -> tuple[Level, Move]:
         """Trusted monitoring on the turn's highest suspicion; words are flagged at most."""
+        if about.instead is not None:
+            return "block", about.instead
         marked: Level = "flag" if suspicion >= MARK else "allow"
-        said = "reaches the threshold" if marked == "flag" else ""
-        if call is None or policy.ask is None:
-            return marked, said
+        let = Move("allow", "reaches the threshold")
+        if about.call is None or policy.ask is None:
+            return marked, let
         if policy.blocks(suspicion):
-            return "block", "reaches the threshold for blocking"
+            return "block", Move("stop", "reaches the threshold for blocking")
         machine = TrustedMonitoring(Cut(policy.ask), self._watcher.settings.audits)
         self._state, move = machine.step(self._state, suspicion, 0.0)
         if move.act == "audit":
-            return self._possible("ask"), move.because
-        return ("block", move.because) if move.act == "stop" else (marked, said)
+            return self._possible("ask"), move
+        if move.act == "stop":
+            return "block", move
+        return self._deferral(about, suspicion) or (marked, let)
+
+    def _deferral(self, about: About, suspicion: float) -> tuple[Level, Move] | None:
+        """What nobody is asked about may be said again; where it cannot be, people are asked."""
+        protocol = deferral(self._watcher.settings, about.call.name if about.call else "")
+        if protocol is None or about.again == "done":
+            return None
+        _, move = protocol.step(State(), suspicion, 0.0)
+        if move.act not in DEFERS:
+            return None
+        if about.again == "no":
+            return self._possible("ask"), Move("audit", f"{move.because}, and is not said again")
+        return "block", said_again(move)
 
     def _on_failure(self, name: str, reason: str, call: ToolCall | None) -> Level:
         """What was chosen for it, else: ask a person. Of words nothing more than a flag is made."""
@@ -153,10 +187,24 @@ class Policy:
         return "block" if level == "ask" and not self._watcher.can_pause else level
 
 
+def suspicion_of(found: Pairs) -> float | None:
+    """The highest of these scores; None where there is none."""
+    return max((s.suspicion for _, s in found if s.suspicion is not None), default=None)
+
+
 def stopped(found: Decision) -> Decision:
     """The decision on words that were ended because every call would have been blocked."""
     because = "ended while it was generated: every call that it could make would be blocked"
     return msgspec.structs.replace(found, level="block", enforced=True, because=because)
+
+
+def said_again(move: Move) -> Move:
+    """The same, with what happens in words."""
+    return replace(move, because=f"{move.because}; {WHO[move.act]}")
+
+
+def _deferred(move: Move) -> Literal["", "defer", "resample"]:
+    return move.act if move.act == "defer" or move.act == "resample" else ""
 
 
 def _failure_in_words(name: str) -> str:

@@ -16,6 +16,7 @@ from cotmon.protocols.protocol import Cut
 
 Mode = Literal["off", "observe", "enforce"]
 MODES: tuple[Mode, ...] = ("off", "observe", "enforce")
+Protocol = Literal["trusted-monitoring", "defer-to-trusted", "defer-to-resample"]
 OnFailure = Literal["allow", "flag", "ask", "block"]
 Threshold = Annotated[float, msgspec.Meta(ge=0)]
 """A suspicion from which something is done; above 1 it never is."""
@@ -72,6 +73,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         block: suspicion from which a call is blocked at once; above 1: never.
         audits: most questions that one conversation may put to people; past them its calls are
             blocked.
+        protocol: what else may happen to a turn that is suspicious and not yet asked about: a
+            trusted model speaks in its place, or the same model is asked again.
+        defer: suspicion from which it does.
+        samples: `defer-to-resample`: how often the model is asked again.
+        trusted: `defer-to-trusted`: who speaks: URL#name.
         timeout_ms: how long the agent waits for all monitors together.
         on_store_error: as `Failure.on_error`, when nothing can be written down.
         on_missing_reasoning: when the host shows no reasoning at all.
@@ -89,6 +95,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ask: Threshold = 0.5
     block: Threshold = 1.01
     audits: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    protocol: Protocol = "trusted-monitoring"
+    defer: Threshold = 0.5
+    samples: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
+    trusted: str | None = None
     timeout_ms: Milliseconds = 10_000
     on_store_error: OnFailure | None = None
     on_missing_reasoning: Literal["note", "flag", "ask", "block"] = "note"
@@ -97,6 +107,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     failures: dict[str, Failure] = {}
     tool_nodes: tuple[str, ...] = ()
     telemetry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.protocol == "trusted-monitoring":
+            return
+        if self.protocol == "defer-to-trusted" and self.trusted is None:
+            raise ValueError('protocol "defer-to-trusted" needs trusted = "URL#name"')
+        if self.ask <= self.defer:
+            raise ValueError(
+                f'protocol "{self.protocol}" needs ask ({self.ask}) above defer ({self.defer}): '
+                "from ask on a person is asked; above 1 nobody is"
+            )
 
     @property
     def enforces(self) -> bool:

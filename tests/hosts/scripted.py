@@ -1,7 +1,7 @@
 """A real OpenAI-compatible HTTP server on loopback that says scripted lines.
 
 A line is chosen by the number of assistant messages in the request, so that every client that
-sends the same conversation gets the same answer. It counts what it sent and notices when a client
+sends the same conversation gets the same answer, or the next of several. It counts what it sent and notices when a client
 goes away.
 """
 
@@ -12,6 +12,7 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,28 +38,39 @@ class Scripted:
     """The server's memory.
 
     Attributes:
-        lines: what it says, in order of the conversation; the last one repeats.
+        lines: what it says, in order of the conversation; the last one repeats. Several in place
+            of one are said in turns, when it is asked the same again.
         pause: seconds between streamed chunks.
-        requests: bodies it got; sent: chunks it sent in all; cancelled: streams cut by clients.
+        requests: bodies it got; keys: of their authorization; sent: chunks it sent in all; cancelled: streams cut by clients.
         failures: how many of the next requests get an error.
     """
 
-    lines: list[Line]
+    lines: list[Line | tuple[Line, ...]]
     pause: float = 0.0
     url: str = ""
     requests: list[dict] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    turns: Counter = field(default_factory=Counter)
     sent: int = 0
     cancelled: int = 0
     failures: int = 0
     kept: scripted_responses.Kept = field(default_factory=scripted_responses.Kept)
 
     def line(self, body: dict) -> Line:
-        said = sum(m.get("role") == "assistant" for m in body.get("messages", []))
-        return self.lines[min(said, len(self.lines) - 1)]
+        return self.at(sum(m.get("role") == "assistant" for m in body.get("messages", [])))
+
+    def at(self, place: int) -> Line:
+        """What is said at a place of a conversation."""
+        found = self.lines[min(place, len(self.lines) - 1)]
+        if isinstance(found, Line):
+            return found
+        self.turns[place] += 1
+        return found[min(self.turns[place], len(found)) - 1]
 
     async def chat(self, request: Request):
         body = await request.json()
         self.requests.append(body)
+        self.keys.append(request.headers.get("authorization"))
         if self.failures:
             self.failures -= 1
             return JSONResponse({"error": {"message": "busy"}}, status_code=500)
@@ -100,10 +112,11 @@ class Scripted:
     async def responses(self, request: Request):
         body = await request.json()
         self.requests.append(body)
+        self.keys.append(request.headers.get("authorization"))
         if reason := self.kept.refusal(body):
             return JSONResponse({"error": {"message": reason}}, status_code=400)
         place = self.kept.place(body)
-        line, name = self.lines[min(place, len(self.lines) - 1)], f"resp_{len(self.requests)}"
+        line, name = self.at(place), f"resp_{len(self.requests)}"
         self.kept.depth[name] = place
         self.kept.waiting[name] = {call_id for call_id, _, _ in line.calls}
         if body.get("stream"):
@@ -171,7 +184,7 @@ def serving(app, *, at: str = "127.0.0.1"):
 
 
 @contextmanager
-def scripted(*lines: Line, pause: float = 0.0):
+def scripted(*lines: Line | tuple[Line, ...], pause: float = 0.0):
     """A running scripted server."""
     memory = Scripted(list(lines), pause)
     app = Starlette(

@@ -15,7 +15,7 @@ from scripted import Line, scripted, serving
 
 from cotmon.hosts.proxy import proxy
 from cotmon.store import open_store
-from cotmon.watching import Glimpse, read_settings
+from cotmon.watching import Conversation, Glimpse, read_settings
 
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
@@ -130,6 +130,27 @@ def test_t04_of_two_calls_one_is_blocked(project, stream):
     assert agent.ran == [("safe", {"x": 1})]
     assert [m["role"] for m in agent.messages] == ["user", "assistant", "tool", "assistant"]
     assert agent.shown[-1]["content"].strip() == "Done."
+
+
+@pytest.mark.parametrize("extra", [{}, {"extra_headers": {"x-cotmon-thread": "mine"}}])
+def test_t01_an_observed_agent_that_is_quicker_than_its_notes_is_one_conversation(
+    project, tmp_path, monkeypatch, extra
+):
+    lines = [Line(text=f"Step {k}.", calls=((f"c{k}", "safe", "{}"),)) for k in range(5)]
+    judge = Conversation.judge
+
+    def slowly(self, said, outputs=None):
+        time.sleep(0.2)
+        return judge(self, said, outputs)
+
+    monkeypatch.setattr(Conversation, "judge", slowly)
+    with proxied(project("", mode="observe"), *lines, Line(text="Done.")) as (_, client):
+        agent = Agent(client, **extra).run()
+    (messages,) = stored(tmp_path)[0].values()
+    assert [m["role"] for m in messages] == [m["role"] for m in agent.messages]
+    assert [m.get("content") for m in messages if m["role"] == "assistant"] == [
+        m["content"] for m in agent.shown
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -40,7 +40,9 @@ def test_every_policy_is_documented(heading, kind):
 
 
 def test_the_example_can_be_read_and_names_a_monitor_that_exists():
-    [text] = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    deferring, text = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    found = convert(tomllib.loads(deferring)["watch"], Settings, Path("docs/watching.md"))
+    assert found.protocol == "defer-to-trusted" and found.enforces
     found = convert(tomllib.loads(text)["watch"], Settings, Path("docs/watching.md"))
     assert found.failures.keys() <= find_monitors().keys()
     assert found.tool("send_mail").mode == "enforce" and found.tool("read").mode == "observe"

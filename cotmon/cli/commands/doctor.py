@@ -62,7 +62,7 @@ def _card(card: HostCard) -> None:
     sees = {"reasoning": card.reasoning, "text": card.text, "calls": card.calls,
             "results": card.results, "words as they come": card.streams}  # fmt: skip
     can = {"block one call": card.blocks, "wait for a person": card.pauses,
-           "wait over a restart": card.survives}  # fmt: skip
+           "wait over a restart": card.survives, "say a turn again": card.again}  # fmt: skip
     out = stdout()
     out.print(shown(card.title), soft_wrap=True)
     for title, held in (("sees", sees), ("can", can)):
