@@ -16,12 +16,12 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     """One view for one monitor; there are many, and none is ever part of a cycle.
 
     Attributes:
-        step: index of the step its score is filed at.
+        step: where its score is filed.
         monitor: index of the monitor.
         address: where the outcome is stored.
     """
 
-    step: int
+    step: Step
     monitor: int
     address: str
     view: View
@@ -50,7 +50,7 @@ class Plan:
         tasks = self._turn_tasks(closed) if closed is not None else []
         for k, monitor in self._by_step[step.channel]:
             view = views[monitor.view]
-            tasks.append(Task(step.index, k, monitor.address(view), view))
+            tasks.append(Task(step, k, monitor.address(view), view))
         return tasks
 
     def abandon(self) -> None:
@@ -62,11 +62,15 @@ class Plan:
         closed = self._views.close()
         return self._turn_tasks(closed) if closed is not None else []
 
+    def pack(self) -> None:
+        """Packs what is old, for a transcript that grows and is kept nowhere else."""
+        self._views.pack()
+
     def _turn_tasks(self, turn: Turn) -> list[Task]:
         tasks: list[Task] = []
         for k, monitor in self._by_turn:
             found = turn.view(monitor.view, monitor.channels)
             if found is not None:
                 last, view = found
-                tasks.append(Task(last.index, k, monitor.address(view), view))
+                tasks.append(Task(last, k, monitor.address(view), view))
         return tasks

@@ -114,7 +114,7 @@ def _score_chunk(
         yield Batch(outcomes={address: (k, outcome)})
     for judged, tasks in waiting:
         for task in tasks:
-            key = task.step, task.monitor
+            key = task.step.index, task.monitor
             judged.addresses[key] = task.address
             judged.outcomes[key] = outcomes[task.address]
     yield last

@@ -25,28 +25,17 @@ class StepOutcome(NamedTuple):
     outcome: Outcome
 
 
-class Session:
-    """One agent, watched as it speaks.
-
-    Attributes:
-        judged: everything so far, in the form a replay gives.
-    """
+class _Stepwise:
+    """What scores messages as they come, and keeps nothing but what later views need."""
 
     def __init__(
-        self,
-        monitors: Sequence[Monitor],
-        known: Known = lambda _: {},
-        transcript_id: str = "live",
-        scorer: Scorer | None = None,
+        self, monitors: Sequence[Monitor], known: Known = lambda _: {}, scorer: Scorer | None = None
     ) -> None:
         self._monitors = list(monitors)
         self._known = known
         self._scorer = scorer or self._alone
         self._plan = Plan(self._monitors)
         self._stepper = Stepper()
-        self._said: list[Message] = []
-        source = Source(file="-", format="session")
-        self.judged = Judged(Transcript(id=transcript_id, source=source))
 
     def push(self, *messages: Message) -> list[StepOutcome]:
         """Scores the steps of whole messages, and the turns they close, in one go."""
@@ -59,29 +48,13 @@ class Session:
         """
         return self._score(self._plan.close())
 
-    def abandon(self) -> None:
-        """The turn that was settled last is beside the line: something else was said in its place.
-
-        What comes next is seen as if it had not been said by the same agent before.
-        """
-        self._plan.abandon()
-
-    def close(self) -> list[StepOutcome]:
-        """Scores the last turn and completes `judged`; nothing may be pushed afterwards."""
-        said = tuple(self._said)
-        self.judged.transcript = msgspec.structs.replace(
-            self.judged.transcript, messages=said, access=access_of(said)
-        )
-        return self._score(self._plan.close())
-
     def _tasks(self, message: Message) -> list[Task]:
         """What its steps ask for, in order of the monitors."""
-        self._said.append(message)
-        tasks: list[Task] = []
-        for step in self._stepper.steps(message):
-            self.judged.steps.append(step)
-            tasks.extend(self._plan.push(step))
+        tasks = [task for step in self._steps(message) for task in self._plan.push(step)]
         return sorted(tasks, key=lambda task: task.monitor)
+
+    def _steps(self, message: Message) -> list[Step]:
+        return self._stepper.steps(message)
 
     def _score(self, tasks: list[Task]) -> list[StepOutcome]:
         outcomes = dict(self._known({task.address for task in tasks}))
@@ -90,14 +63,10 @@ class Session:
             if task.address not in outcomes:
                 new.setdefault(task.monitor, {})[task.address] = task.view
         outcomes.update(self._scorer(new) if new else {})
-        results: list[StepOutcome] = []
-        for task in tasks:
-            outcome = outcomes[task.address]
-            self.judged.addresses[task.step, task.monitor] = task.address
-            self.judged.outcomes[task.step, task.monitor] = outcome
-            step = self.judged.steps[task.step]
-            results.append(StepOutcome(step, self._monitors[task.monitor], outcome))
-        return results
+        return [
+            StepOutcome(task.step, self._monitors[task.monitor], outcomes[task.address])
+            for task in tasks
+        ]
 
     def _alone(self, new: Mapping[int, Mapping[str, View]]) -> dict[str, Outcome]:
         """Every monitor in turn, in this thread."""
@@ -108,3 +77,62 @@ class Session:
                 views, self._monitors[k].score(list(views.values())), strict=True
             )
         }
+
+
+class LiveSession(_Stepwise):
+    """One agent, watched as it speaks, for as long as it lives."""
+
+    def push(self, *messages: Message) -> list[StepOutcome]:
+        """Scores whole turns, and the turn that they close, in one go; none of them may go on."""
+        found = super().push(*messages)
+        self._stepper.end_turns()
+        self._plan.pack()
+        return found
+
+    def abandon(self) -> None:
+        """The turn that was settled last is beside the line: something else was said in its place.
+
+        What comes next is seen as if it had not been said by the same agent before.
+        """
+        self._plan.abandon()
+
+
+class Session(_Stepwise):
+    """One agent, watched as it speaks; everything is kept, for those who want the whole.
+
+    Attributes:
+        judged: everything so far, in the form a replay gives.
+    """
+
+    def __init__(
+        self,
+        monitors: Sequence[Monitor],
+        known: Known = lambda _: {},
+        transcript_id: str = "live",
+        scorer: Scorer | None = None,
+    ) -> None:
+        super().__init__(monitors, known, scorer)
+        self._said: list[Message] = []
+        source = Source(file="-", format="session")
+        self.judged = Judged(Transcript(id=transcript_id, source=source))
+
+    def close(self) -> list[StepOutcome]:
+        """Scores the last turn and completes `judged`; nothing may be pushed afterwards."""
+        said = tuple(self._said)
+        self.judged.transcript = msgspec.structs.replace(
+            self.judged.transcript, messages=said, access=access_of(said)
+        )
+        return self._score(self._plan.close())
+
+    def _steps(self, message: Message) -> list[Step]:
+        steps = super()._steps(message)
+        self._said.append(message)
+        self.judged.steps.extend(steps)
+        return steps
+
+    def _score(self, tasks: list[Task]) -> list[StepOutcome]:
+        found = super()._score(tasks)
+        for task, (step, _, outcome) in zip(tasks, found, strict=True):
+            self.judged.addresses[step.index, task.monitor] = task.address
+            self.judged.outcomes[step.index, task.monitor] = outcome
+        return found

@@ -153,6 +153,10 @@ class Views:
                 found = self._threads[step.parent, step.branch] = trunk.copy()
         return found
 
+    def pack(self) -> None:
+        """Packs what is old, for a transcript that grows and is kept nowhere else."""
+        self._index.pack()
+
     def _context(self, step: Step) -> tuple[Part, ...]:
         thread = self._thread(step)
         parts = [self._first_user] if self._first_user is not None else []

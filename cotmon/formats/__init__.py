@@ -6,7 +6,7 @@ not read yet are recognised in `_unread.py`. The README beside this file says pe
 where reasoning, calls, observations and sub-agents live.
 """
 
-from cotmon.formats._chat_stream import BRANCH, ChatStream
+from cotmon.formats._chat_stream import BRANCH, ChatStream, transcript_of_chat
 from cotmon.formats._contract import FORMATS, Format
 from cotmon.formats._file import LogFile
 from cotmon.formats._inspect_copy import copy_with_scores
@@ -28,4 +28,5 @@ __all__ = [
     "read",
     "read_file",
     "recognise",
+    "transcript_of_chat",
 ]

@@ -64,7 +64,8 @@ class Turn:
         call = Call(name=name, arguments=text, id=call_id)
         message_id = self._make("action", text, call=call)
         if call_id is not None:
-            self._owner.calls[call_id] = (message_id, name)
+            self._owner.calls[call_id] = message_id
+            self._owner.tools[call_id] = name
         return message_id
 
     def observation(self, text: str, answers: str | None = None) -> str | None:
@@ -82,24 +83,22 @@ class Builder:
     """Collects one transcript.
 
     Attributes:
-        calls: call id → (message id of the action, tool name), so far.
+        calls: call id → message id of the action, so far.
+        tools: call id → name of the tool, so far.
     """
 
     def __init__(self, transcript_id: str, source: Source, agent: str | None = None) -> None:
         self.id, self.source, self.agent = transcript_id, source, agent
         self.labels: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
-        self.calls: dict[str, tuple[str, str]] = {}
+        self.calls: dict[str, str] = {}
+        self.tools: dict[str, str] = {}
         self._messages: list[Message] = []
         self._gaps: list[Gap] = []
         self._turns: set[str] = set()
         self._repeats: Counter[str] = Counter()
         self._counts: Counter[tuple[str, str]] = Counter()
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing has been added."""
-        return not self._messages
+        self._taken = 0
 
     def turn(
         self,
@@ -132,8 +131,8 @@ class Builder:
 
     def tool_of(self, call_id: str | None) -> str:
         """Module name of the tool that answers this call: `tool search`, or `tool`."""
-        known = self.calls.get(call_id) if call_id is not None else None
-        return f"tool {known[1]}" if known else "tool"
+        known = self.tools.get(call_id) if call_id is not None else None
+        return "tool" if known is None else f"tool {known}"
 
     def add(self, turn: Turn, channel: Channel, text: str, fields: dict[str, Any]) -> str:
         """One message of a turn; its id counts within turn and channel.
@@ -141,7 +140,7 @@ class Builder:
         Raises:
             FormatError: there are more than `MAX_MESSAGES`.
         """
-        if len(self._messages) >= MAX_MESSAGES:
+        if self._taken + len(self._messages) >= MAX_MESSAGES:
             raise FormatError(f"one transcript of more than {MAX_MESSAGES:,} messages; split it")
         self._counts[turn.id, channel] += 1
         message_id = f"{turn.id}.{LETTER[channel]}{self._counts[turn.id, channel]}"
@@ -164,9 +163,18 @@ class Builder:
         """Takes over notes of the decoder."""
         self._gaps.extend(gaps)
 
-    def since(self, count: int) -> list[Message]:
-        """The messages after the first `count`; for transcripts that still grow."""
-        return self._messages[count:]
+    def take(self) -> list[Message]:
+        """The messages since the last time; for transcripts that grow and never finish.
+
+        Kept is only what later messages are read by: which turns there were, and which tools were
+        called. No turn may be gone on with.
+        """
+        new, self._messages = self._messages, []
+        self._taken += len(new)
+        self._gaps.clear()
+        self._counts.clear()
+        self.calls.clear()
+        return new
 
     def finish(self) -> Transcript:
         """The transcript."""

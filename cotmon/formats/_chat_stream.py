@@ -1,7 +1,8 @@
-"""A chat as it grows: each message to module messages, exactly as a finished log would be read."""
+"""A chat as it grows: each message to module messages, exactly as the whole would be read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cotmon.formats._builder import Builder
@@ -13,22 +14,30 @@ BRANCH = "cotmon_branch"
 
 
 class ChatStream:
-    """One living conversation of OpenAI-style messages."""
+    """One living conversation of OpenAI-style messages; what it has given it keeps no more."""
 
     def __init__(self, transcript_id: str, source: Source, agent: str | None = None) -> None:
         self._builder = Builder(transcript_id, source, agent)
         self._writer = ChatWriter(self._builder)
-        self._given = 0
 
     def add(self, message: dict[str, Any]) -> list[Message]:
-        """The module messages that this chat message adds; none where it is empty."""
-        said = {key: value for key, value in message.items() if key != BRANCH}
-        self._writer.add(said, message.get(BRANCH))
-        new = self._builder.since(self._given)
-        self._given += len(new)
-        return new
+        """The module messages that this chat message adds, a turn; none where it is empty."""
+        _add(self._writer, message)
+        return self._builder.take()
 
-    def transcript(self) -> Transcript:
-        """Everything, once nothing more is added."""
-        self._writer.close()
-        return self._builder.finish()
+
+def transcript_of_chat(
+    transcript_id: str, source: Source, agent: str | None, messages: Iterable[Any]
+) -> Transcript:
+    """The transcript of a conversation whose messages a `ChatStream` would be given."""
+    builder = Builder(transcript_id, source, agent)
+    writer = ChatWriter(builder)
+    for message in messages:
+        _add(writer, message)
+    writer.close()
+    return builder.finish()
+
+
+def _add(writer: ChatWriter, message: dict[str, Any]) -> None:
+    said = {key: value for key, value in message.items() if key != BRANCH}
+    writer.add(said, message.get(BRANCH))

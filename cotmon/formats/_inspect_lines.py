@@ -128,8 +128,7 @@ class Lines:
 
     def _parent(self, scope: Scope) -> str | None:
         call = scope.sub.opened_by if scope.sub is not None else None
-        known = self._builder.calls.get(call) if call is not None else None
-        return known[0] if known else None
+        return self._builder.calls.get(call) if call is not None else None
 
     def _on_line(self, generation: Generation) -> None:
         actor = self._actor(generation.scope)

@@ -153,12 +153,11 @@ class ItemWriter:
 
     def _hand_over(self, item: dict[str, Any], call_id: str | None) -> None:
         """After `transfer_to_…` another agent speaks, started by that call."""
-        call = self._builder.calls.get(call_id) if call_id is not None else None
-        if call is None or not call[1].startswith("transfer_to_"):
+        if call_id is None or not self._builder.tools.get(call_id, "").startswith("transfer_to_"):
             return
         name = _assistant(item.get("output"))
         if name is not None:
-            self._parents.setdefault(name, call[0])
+            self._parents.setdefault(name, self._builder.calls[call_id])
             self._agent = name
 
     def _other(self, item: dict[str, Any], kind: str) -> None:

@@ -244,11 +244,10 @@ class _Writer:
                 self._told(event, turn, block, agent)
 
     def _turn(self, event: Event, agent: SubAgent | None, module: str | None = None) -> Turn:
-        known = self._to.calls.get(agent.starter or "") if agent else None
         return self._to.turn(
             module or (agent.module if agent else "agent"),
             event.message_id or event.uuid,
-            parent=known[0] if known else None,
+            parent=self._to.calls.get(agent.starter or "") if agent else None,
             branch=self._branches.get(event.uuid or ""),
             go_on=event.message_id is not None,
         )

@@ -24,9 +24,11 @@ class Models:
 
     Attributes:
         chat_model: `URL#name`, or `recorded:FILE`; None where no model was named.
+        remembered: texts that the encoder keeps in memory; None takes its own limit.
     """
 
     chat_model: str | None = None
+    remembered: int | None = None
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -35,7 +37,7 @@ class Models:
         Raises:
             ModelError: its weights are nowhere; the message says how to get them.
         """
-        return import_module("cotmon.models.encoder").load_encoder()
+        return import_module("cotmon.models.encoder").load_encoder(remembered=self.remembered)
 
     @cached_property
     def chat(self) -> ChatModel:

@@ -30,7 +30,7 @@ WIDTH = 384
 PIECES = 254
 """Word pieces of one text that count; with the two end marks, the model's reach of 256."""
 REMEMBERED = 50_000
-"""Texts whose vectors and windows are kept in memory (about 100 MB)."""
+"""Texts whose vectors and windows are kept in memory where nobody asks for fewer (about 100 MB)."""
 _LONGEST_REMEMBERED = 4_000
 """Longer texts (characters) are not kept."""
 _BATCH = 32
@@ -100,12 +100,15 @@ class Encoder:
             engine's library is not in it: it moves the last bits only.
     """
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, identity: str) -> None:
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, identity: str, remembered: int | None = None
+    ) -> None:
         self.identity = identity
         self._engine = engine
         self._tokenizer = tokenizer
-        self._vectors: _Recent[str, np.ndarray] = _Recent()
-        self._windows: _Recent[tuple[str, int], list[tuple[int, int]]] = _Recent()
+        limit = REMEMBERED if remembered is None else remembered
+        self._vectors: _Recent[str, np.ndarray] = _Recent(limit)
+        self._windows: _Recent[tuple[str, int], list[tuple[int, int]]] = _Recent(limit)
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -176,9 +179,10 @@ class Encoder:
 
 
 class _Recent(Generic[K, V]):
-    """What was asked for lately, up to `REMEMBERED`."""
+    """What was asked for lately, up to a limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._kept: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
@@ -188,7 +192,7 @@ class _Recent(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         self._kept[key] = value
-        if len(self._kept) > REMEMBERED:
+        if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
 
@@ -207,6 +211,7 @@ def load_encoder(
     *,
     engine: Literal["onnx", "sentence-transformers"] = "onnx",
     threads: int | None = None,
+    remembered: int | None = None,
 ) -> Encoder:
     """The encoder; its graph is exported on first use and kept in the user's cache.
 
@@ -214,6 +219,7 @@ def load_encoder(
         path: folder with the weights; None looks at COTMON_ENCODER, the hub cache, the package.
         engine: `sentence-transformers` is the reference, slow to load.
         threads: of the ONNX engine; None takes all cores. They never change a result.
+        remembered: texts whose vectors and windows are kept in memory; None takes `REMEMBERED`.
 
     Raises:
         ModelError: the weights are nowhere, or the graph cannot be written or read.
@@ -232,7 +238,7 @@ def load_encoder(
         reference = import_module("cotmon.models._reference")
         built, name = reference.ReferenceEngine(weights), reference.NAME
     identity = hashlib.sha256(f"{state}\0{name}".encode()).hexdigest()
-    return Encoder(built, tokenizer, identity)
+    return Encoder(built, tokenizer, identity, remembered)
 
 
 def _graph(weights: Path, state: str) -> Path:

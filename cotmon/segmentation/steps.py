@@ -21,13 +21,21 @@ class Stepper:
     def __init__(self, maximum: int = MAXIMUM) -> None:
         self._maximum = maximum
         self._count = 0
+        self._turn_count = 0
         self._turns: dict[str, int] = {}
         self._in_turn: dict[str, int] = {}
 
     def steps(self, message: Message) -> list[Step]:
         """The steps of one whole message; none if it is empty, but an action is always one."""
-        self._turns.setdefault(message.turn, len(self._turns) + 1)
+        if message.turn not in self._turns:
+            self._turn_count += 1
+            self._turns[message.turn] = self._turn_count
         return [self._step(message, k, piece) for k, piece in enumerate(self._slices(message))]
+
+    def end_turns(self) -> None:
+        """The turns so far are over; none of them may go on."""
+        self._turns.clear()
+        self._in_turn.clear()
 
     def _slices(self, message: Message) -> list[Slice]:
         text = message.text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cotmon.engine import Session, StepOutcome, score_of
+from cotmon.engine import LiveSession, StepOutcome, score_of
 from cotmon.errors import StoreError
 from cotmon.formats import BRANCH, ChatStream
 from cotmon.protocols.protocol import Move
@@ -72,7 +72,7 @@ class Conversation:
         self._watcher = watcher
         self._lock = threading.RLock()
         self._stream = ChatStream(thread, source_of(watcher.host), agent)
-        self._session = Session(watcher.monitors, watcher.known, thread, watcher.score)
+        self._session = LiveSession(watcher.monitors, watcher.known, watcher.score)
         self._policy = Policy(watcher)
         self._line = Line()
         self._last: _Pushed | None = None
@@ -189,8 +189,6 @@ class Conversation:
         new = self._stream.add(stored)
         self._reasoned |= any(m.channel == "reasoning" and m.text.strip() for m in new)
         outcomes = self._session.push(*new)
-        self._session.judged.addresses.clear()  # they are for replays; here they would pile up
-        self._session.judged.outcomes.clear()
         self._last = _Pushed(place, name, body, stored, new, outcomes)
         return self._last
 

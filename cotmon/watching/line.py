@@ -11,6 +11,8 @@ from cotmon.formats import BRANCH
 
 Heard = tuple[str | None, dict[str, Any]]
 """The host's own id of a message, and the message in the shape of an OpenAI-style chat."""
+MARK = 16
+"""Bytes of a mark: a hash of what a message says."""
 
 
 class Line:
@@ -18,25 +20,25 @@ class Line:
 
     What clients leave out when they send a message back (reasoning, names, empty fields) does not
     make it another one. A history may be whole, cut at its front, or hold only what is new.
+    Of each message its id and 16 bytes are kept.
     """
 
     def __init__(self) -> None:
-        self._marks: list[tuple[str | None, bytes]] = []
+        self._marks = bytearray()
+        self._names: list[str | None] = []
         self._places: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._marks)
+        return len(self._names)
 
     def add(self, name: str | None, chat: dict[str, Any]) -> None:
         """Notes a message at the end."""
-        if name is not None:
-            self._places[name] = len(self._marks)
-        self._marks.append((name, _mark(chat)))
+        self._insert(len(self), (name, _mark(chat)))
 
     def take_back(self) -> None:
         """Forgets the message at the end: it was said, and something else took its place."""
-        name, _ = self._marks.pop()
-        if name is not None:
+        del self._marks[-MARK:]
+        if (name := self._names.pop()) is not None:
             del self._places[name]
 
     def holds(self, name: str) -> bool:
@@ -51,7 +53,7 @@ class Line:
         """
         if all(name is not None and name in self._places for name, _ in history):
             return []
-        marks = [(name, _mark(chat)) for name, chat in history]
+        marks = [(name, self._mark(name, chat)) for name, chat in history]
         at = self._start(marks)
         found: list[Heard] = []
         for mark, heard in zip(marks, history, strict=True):
@@ -65,39 +67,55 @@ class Line:
             at = place + 1
         return found
 
+    def _mark(self, name: str | None, chat: dict[str, Any]) -> bytes:
+        """The mark that it is known by, so that a long history with ids is not read anew."""
+        place = self._places.get(name) if name is not None else None
+        return _mark(chat) if place is None else self._mark_at(place)
+
+    def _mark_at(self, place: int) -> bytes:
+        return bytes(self._marks[place * MARK : (place + 1) * MARK])
+
     def _insert(self, place: int, mark: tuple[str | None, bytes]) -> None:
-        self._marks.insert(place, mark)
-        for k in range(place, len(self._marks)):
-            if (name := self._marks[k][0]) is not None:
+        self._marks[place * MARK : place * MARK] = mark[1]
+        self._names.insert(place, mark[0])
+        for k in range(place, len(self._names)):
+            if (name := self._names[k]) is not None:
                 self._places[name] = k
 
     def _name(self, place: int, name: str | None) -> None:
         """Notes the id that a host gave to a message after it was said."""
-        if name is not None and self._marks[place][0] is None:
-            self._marks[place] = (name, self._marks[place][1])
+        if name is not None and self._names[place] is None:
+            self._names[place] = name
             self._places[name] = place
 
     def _start(self, marks: Sequence[tuple[str | None, bytes]]) -> int:
         """Where to look from: the front, or where the longest known end of the line begins."""
-        if not marks or not self._marks or self._same(0, marks[0]):
+        if not marks or not len(self) or self._same(0, marks[0]):
             return 0
-        for size in range(min(len(marks), len(self._marks)), 0, -1):
-            first = len(self._marks) - size
+        for size in range(min(len(marks), len(self)), 0, -1):
+            first = len(self) - size
             if all(self._same(first + k, marks[k]) for k in range(size)):
                 return first
-        return len(self._marks)
+        return len(self)
 
     def _find(self, mark: tuple[str | None, bytes], at: int) -> int | None:
-        if mark[0] is not None and mark[0] in self._places:
-            return self._places[mark[0]]
-        return next((k for k in range(at, len(self._marks)) if self._same(k, mark)), None)
+        name, words = mark
+        if name is not None and name in self._places:
+            return self._places[name]
+        start = at * MARK
+        while (found := self._marks.find(words, start)) >= 0:
+            place, rest = divmod(found, MARK)
+            if not rest and self._same(place, mark):
+                return place
+            start = found + 1
+        return None
 
     def _same(self, place: int, mark: tuple[str | None, bytes]) -> bool:
         """Equal ids; where one has none, equal words."""
-        known = self._marks[place]
-        if known[0] is not None and mark[0] is not None:
-            return known[0] == mark[0]
-        return known[1] == mark[1]
+        known = self._names[place]
+        if known is not None and mark[0] is not None:
+            return known == mark[0]
+        return self._mark_at(place) == mark[1]
 
 
 def body_of(chat: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +133,7 @@ def digest(*parts: Any) -> str:
 
 
 def _mark(chat: dict[str, Any]) -> bytes:
-    """16 bytes of who says what, and of the calls in it."""
+    """`MARK` bytes of who says what, and of the calls in it."""
     calls = chat.get("tool_calls")
     named = [_call(call) for call in calls] if isinstance(calls, list) else calls or []
     said = (str(chat.get("role")), _plain(chat.get("content")), named, chat.get("tool_call_id"))

@@ -11,7 +11,7 @@ import msgspec
 from cotmon.calibration import UNCALIBRATED, Calibration
 from cotmon.content import MonitorFolder
 from cotmon.engine import Judged, Judging, Monitor, content_hash, result_of, score, storable
-from cotmon.formats import ChatStream
+from cotmon.formats import transcript_of_chat
 from cotmon.models import Models
 from cotmon.records import Channel, MonitorCard, Outcome, Transcript, Unscored, View, ViewSize
 from cotmon.store import NewReading, RunRow, Store, now
@@ -89,10 +89,7 @@ def _settle(store: Store, thread: Thread) -> None:
 
 
 def _transcript(thread: Thread, bodies: Sequence[Any]) -> Transcript:
-    stream = ChatStream(thread.thread, source_of(thread.host), thread.agent)
-    for body in bodies:
-        stream.add(body)
-    return stream.transcript()
+    return transcript_of_chat(thread.thread, source_of(thread.host), thread.agent, bodies)
 
 
 def _judged(

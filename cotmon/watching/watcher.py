@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 KEPT = 2048
 """Conversations kept in memory; older ones are taken up again from the store."""
+REMEMBERED = 2048
+"""Texts that the encoder keeps in memory (about 5 MB): all that agents say at about one time."""
 LONGEST = 200
 """Characters of a thread's name; a longer one is stored under its hash."""
 
@@ -65,7 +67,7 @@ class Watcher:
         known = find_monitors()
         for name in self.settings.failures.keys() - known:
             raise UnknownNameError(name, "monitor ([watch.failures])", known)
-        self.monitors = load_monitors(choice.folders, Models(model))
+        self.monitors = load_monitors(choice.folders, Models(model, REMEMBERED))
         self.judging = choice.judging(self.monitors)
         self.faults: Counter[str] = Counter()
         self._lock, self._counting = threading.Lock(), threading.Lock()

@@ -25,10 +25,14 @@ from cotmon.hosts import watch
 from cotmon.models import Models
 from cotmon.records import Call, Message, Source, Transcript
 from cotmon.watching import Said, ToolCall, Watcher, read_settings
+from cotmon.watching import watcher as watcher_module
+from cotmon.watching.watcher import REMEMBERED
 
 PIECES = 60
 THREADS, TURNS = 25, 20
 STEPS = 10_000
+MOST = 400
+"""Bytes by which a step may make a long conversation grow; its own words are about 120."""
 AGENTS, EACH = 64, 8
 MODES = ("observe", "enforce")
 
@@ -194,24 +198,61 @@ class Lives:
 
 
 def test_memory_over_ten_thousand_steps(bench, project):
-    """One conversation of sentence, call and result; flat but for the words themselves."""
+    """One conversation of sentence, call and result, where others have filled what all share."""
     watcher = Watcher(read_settings(project()), "bench", can_pause=True)
-    lives = Lives(watcher_encoder(watcher), 11)
-    process, sizes = psutil.Process(), {}
-    began = process.memory_info().rss
+    lives, sizes = Lives(watcher_encoder(watcher), 11), {}
+    fill(watcher, lives)
+    began = resident(watcher)
     for k in lives.live(watcher.conversation("long"), lives.turns(STEPS // 3)):
-        if 3 * k in (2_499, 4_998, 7_500, 9_999):
-            gc.collect()
-            sizes[3 * k] = process.memory_info().rss
-    watcher.recorder.flush()
+        if 3 * k in (2_001, 4_998, 7_500, 9_999):
+            sizes[3 * k] = resident(watcher)
     with watcher.store.reading() as connection:
         decided = watcher.store.watches.decided(connection)
-    assert len(decided) == STEPS // 3 and not watcher.faults
+    assert len(decided) == REMEMBERED + STEPS // 3 and not watcher.faults
     watcher.close()
     for steps, size in sizes.items():
         bench.line(f"memory after {steps:,} steps of one conversation", size / 1e6, "MB")
-    bench.line("  growth from 5,000 to 10,000 steps", (sizes[9_999] - sizes[4_998]) / 1e6, "MB")
-    bench.line("  growth of the first 2,500 steps", (sizes[2_499] - began) / 1e6, "MB")
+    bench.line("  growth of the first 2,000 steps", (sizes[2_001] - began) / 1e6, "MB")
+    grown = (sizes[9_999] - sizes[2_001]) / (9_999 - 2_001)
+    bench.line("  growth from 2,000 to 10,000 steps", grown, "bytes a step", most=MOST)
+    assert grown <= MOST
+
+
+def test_memory_of_conversations_that_are_over(bench, project, monkeypatch):
+    """64 conversations of 200 steps, then 64 others in their place, and again."""
+    monkeypatch.setattr(watcher_module, "KEPT", AGENTS)
+    watcher = Watcher(read_settings(project()), "bench", can_pause=True)
+    lives, sizes = Lives(watcher_encoder(watcher), 17), []
+    fill(watcher, lives)
+    began = resident(watcher)
+    for generation in range(3):
+        for k in range(AGENTS):
+            for _ in lives.live(watcher.conversation(f"{generation}.{k}"), lives.turns(200 // 3)):
+                pass
+        sizes.append(resident(watcher))
+    for k in range(AGENTS):
+        watcher.conversation(f"empty {k}")
+    left = resident(watcher)
+    assert not watcher.faults
+    watcher.close()
+    each = (sizes[0] - began) / AGENTS
+    bench.line(f"memory of {AGENTS} conversations of 200 steps, each", each / 1e3, "kB")
+    bench.line("  more for the next as many", (sizes[1] - sizes[0]) / 1e6, "MB")
+    bench.line("  more for as many after them", (sizes[2] - sizes[1]) / 1e6, "MB")
+    bench.line("  given back once all are over", (sizes[2] - left) / 1e6, "MB")
+
+
+def resident(watcher):
+    """Bytes of this process in memory, with nothing waiting to be written or collected."""
+    watcher.recorder.flush()
+    gc.collect()
+    return psutil.Process().memory_info().rss
+
+
+def fill(watcher, lives):
+    """An agent before, that says as many sentences as the encoder remembers."""
+    for _ in lives.live(watcher.conversation("before"), lives.turns(REMEMBERED)):
+        pass
 
 
 def watcher_encoder(watcher):

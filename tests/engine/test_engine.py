@@ -1,5 +1,7 @@
 """Replay and session agree; nothing changes a result but what it is bound to."""
 
+import itertools
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,17 @@ import pytest
 
 import cotmon
 from cotmon.content import find_set, members
-from cotmon.engine import Judging, Monitor, Session, load_monitors, result_of, score
+from cotmon.engine import (
+    Judging,
+    LiveSession,
+    Monitor,
+    Session,
+    firsts,
+    history,
+    load_monitors,
+    result_of,
+    score,
+)
 from cotmon.engine.views import Views
 from cotmon.models import Models
 from cotmon.records import (
@@ -113,6 +125,44 @@ def test_session_equals_replay_on_every_genuine_log(shared, rules):
         assert session.judged.outcomes == whole.outcomes, log.source
         checked += 1
     assert checked > 40
+
+
+def test_live_session_scores_a_long_life_as_a_replay_does(rules, monkeypatch):
+    monkeypatch.setattr(history, "LOOK", 60)
+    monkeypatch.setattr(firsts, "RECENT", 64)
+    log = mailing(150)
+    [whole], _ = judged([log], rules)
+    session = LiveSession(rules)
+    found = [o for turn in turns_of(log) for o in session.push(*turn)] + session.settle()
+    live = {(o.step.index, rules.index(o.monitor)): o.outcome for o in found}
+    assert live == whole.outcomes
+    assert [o.step for o in found if o.monitor is rules[0]] == [
+        whole.steps[k] for k, m in whole.outcomes if m == 0
+    ]
+    grounding = next(k for k, m in enumerate(rules) if m.name.endswith("ungrounded-argument"))
+    values = [o.value for (_, m), o in whole.outcomes.items() if m == grounding if o.value]
+    assert 25 < len(values) < 60, "an address that nobody named"
+
+
+def mailing(turns):
+    """An agent that reads addresses, and writes to one of long ago, or to one that it made up."""
+    said = [message(0, "brief", "Write to everybody in the list.", "user")]
+    for k in range(1, 2 * turns, 2):
+        known = f"who{k % 5 if k % 5 else -k}@place{(k * 7) % max(1, k - 2) | 1}.example"
+        text = f"Entry {k}: who1@place{k}.example who2@place{k}.example who3@place{k}.example who4@place{k}.example"
+        arguments = json.dumps({"to": known, "body": "hello"})
+        said.append(
+            message(k, "reasoning", f"I write the letter {k} now. It is one of many that are due.")
+        )
+        call = Call(name="send_email", arguments=arguments, id=f"c{k}")
+        said.append(message(k, "action", arguments, call=call))
+        said.append(message(k + 1, "observation", text, "tool send_email"))
+    source = Source(file="x", format="test")
+    return Transcript(id="mailing", source=source, messages=tuple(said))
+
+
+def turns_of(log):
+    return [list(turn) for _, turn in itertools.groupby(log.messages, key=lambda m: m.turn)]
 
 
 def test_chunks_order_and_company_change_nothing(rules):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cotmon.watching import line as line_module
 from cotmon.watching.line import Line
 
 
@@ -69,3 +70,14 @@ def test_ids_decide_where_hosts_have_them():
     assert told(line, [user("ok"), user("ok")], ["2", "3"]) == ["ok"]
     assert told(line, [user("other words")], ["3"]) == []
     assert line.holds("3") and not line.holds("4")
+
+
+def test_of_a_long_history_with_ids_only_what_is_new_is_read(monkeypatch):
+    read, real = [], line_module._mark
+    monkeypatch.setattr(line_module, "_mark", lambda chat: read.append(chat) or real(chat))
+    line, chats = Line(), [user(str(k)) for k in range(500)]
+    ids = [f"m{k}" for k in range(501)]
+    told(line, chats, ids[:-1])
+    read.clear()
+    assert told(line, [*chats, user("new")], ids) == ["new"] and read == [user("new")]
+    assert told(line, [user("0!"), *chats[1:], user("new"), user("last")], [*ids, "z"]) == ["last"]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -100,6 +102,48 @@ def test_memory_is_flat_over_ten_thousand_steps(watch):
             gc.collect()
             sizes.append(process.memory_info().rss)
     assert sizes[1] - sizes[0] < 16e6, "the words themselves, and not much more"
+
+
+def test_a_step_adds_little_more_than_its_words(watch):
+    shared = watch(mode="observe", monitors=("dynamite", "nitro", "gelignite"))
+    one = shared.conversation("long")
+    thought = "I go on with part {} of the plan, as it says, and look at what comes out of it."
+    tracemalloc.start()
+    try:
+        for k in range(1200):  # a thought, a call and a result each
+            call = ToolCall(f"c{k}", "read", json.dumps({"part": k}))
+            function = {"name": call.name, "arguments": call.arguments}
+            chat = {
+                "role": "assistant", "reasoning_content": thought.format(k), "content": "",
+                "tool_calls": [{"id": call.id, "type": "function", "function": function}],
+            }  # fmt: skip
+            one.judge(Said(message=f"m{k}", chat=chat, calls=(call,)))
+            one.hear([(f"r{k}", {"role": "tool", "tool_call_id": call.id, "content": f"fine {k}"})])
+            if k == 599:
+                before = held(shared)
+        grown = (held(shared) - before) / (3 * 600)
+    finally:
+        tracemalloc.stop()
+    assert grown < 300, "bytes a step: ids, marks, and the text, packed"
+
+
+def held(shared):
+    shared.recorder.flush()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_a_conversation_that_is_dropped_is_gone(watch, agent, monkeypatch):
+    monkeypatch.setattr(watcher, "KEPT", 2)
+    shared = watch()
+    one = agent(shared, "first")
+    one.say(("send", "cake"))
+    gone = weakref.ref(one.conversation)
+    for name in ("second", "third"):
+        agent(shared, name).say(("send", "cake"))
+    shared.recorder.flush()
+    gc.collect()
+    assert gone() is None
 
 
 ENDS = """
