@@ -261,7 +261,7 @@ class Conversation:
         cases = _cases(said.calls, pushed.messages, scores, lost) or [(None, words, lost)]
         instead = None if outputs is None else self._instead(outputs, cases)
         if outputs is not None and instead is not None:
-            self._abandon(pushed, f"output {outputs.heard}")
+            self._abandon(pushed, f"message {pushed.place + 1}, output {outputs.heard}")
         self._write_messages()
         again = said.again if outputs is None else outputs.again
         found = tuple(

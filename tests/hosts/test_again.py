@@ -62,6 +62,8 @@ def opened(project, tmp_path, monkeypatch):
         path = project(f"ask = 0.8\n{watching}", mode, ("dynamite", "nitro"))
         rules = tmp_path / "monitors" / "scheming" / "nitro" / "rules.toml"
         rules.write_text(rules.read_text().replace("0.9", "0.6"))
+        wide = rules.parent.with_name("dynamite") / "monitor.toml"
+        wide.write_text(wide.read_text().replace('"step"', '"step+context"'))
         if host == "proxy":
             app = proxy(server.url, read_settings(path), 0.1)
             url = stack.enter_context(serving(app))
@@ -103,7 +105,7 @@ def test_a_trusted_model_speaks_in_place_of_a_suspicious_turn(opened, api, strea
         ("", "allow", "", True), ("danger", "block", "defer", True), ("safe", "allow", "", True),
     ]  # fmt: skip
     assert [m["role"] for m in messages] == ["user", "assistant", "assistant", "tool", "assistant"]
-    assert [m.get(BRANCH) for m in messages] == [None, "output 1", None, None, None]
+    assert [m.get(BRANCH) for m in messages] == [None, "message 2, output 1", None, None, None]
     assert messages[2]["name"] == "small"
 
 
@@ -120,9 +122,8 @@ def test_the_least_suspicious_of_several_outputs_runs(opened, api, stream, kind,
     decided, messages = client.noted()
     again = [("danger", "block", "resample", True)] * 3
     assert decided == [("", "allow", "", True), *again, ("danger", "flag", "", True)]
-    assert [m.get(BRANCH) for m in messages] == [
-        None, "output 1", "output 2", "output 3", None, None, None,
-    ]  # fmt: skip
+    outputs = [f"message 2, output {k}" for k in (1, 2, 3)]
+    assert [m.get(BRANCH) for m in messages] == [None, *outputs, None, None, None]
 
 
 @both_hosts
