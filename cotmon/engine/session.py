@@ -80,10 +80,17 @@ class _Stepwise:
 
 
 class LiveSession(_Stepwise):
-    """One agent, watched as it speaks, for as long as it lives."""
+    """One agent, watched as it speaks, for as long as it lives.
+
+    Attributes:
+        steps: of what was pushed last.
+    """
+
+    steps: list[Step]
 
     def push(self, *messages: Message) -> list[StepOutcome]:
         """Scores whole turns, and the turn that they close, in one go; none of them may go on."""
+        self.steps = []
         found = super().push(*messages)
         self._stepper.end_turns()
         self._plan.pack()
@@ -95,6 +102,11 @@ class LiveSession(_Stepwise):
         What comes next is seen as if it had not been said by the same agent before.
         """
         self._plan.abandon()
+
+    def _steps(self, message: Message) -> list[Step]:
+        steps = super()._steps(message)
+        self.steps += steps
+        return steps
 
 
 class Session(_Stepwise):

@@ -90,6 +90,7 @@ class Views:
         self._chain = b""
         self._first_user: Part | None = None
         self._latest_user: Part | None = None
+        self._main: str | None = None
         self._threads: dict[tuple[str | None, str | None], _Thread] = {}
         self._before: tuple[tuple[str | None, str | None], _Thread] | None = None
         self._open: Turn | None = None
@@ -105,6 +106,8 @@ class Views:
             wanted: sizes that some monitor asks for at this step; None takes all.
         """
         wanted = self._sizes if wanted is None else wanted
+        if step.index == 0:
+            self._main = step.parent  # of an agent that another transcript started; else None
         closed = self.close() if self._open is not None and self._open.turn != step.turn else None
         views: dict[ViewSize, View] = {}
         own = _hash(step.channel, step.module, step.tool or "", step.text)
@@ -175,7 +178,7 @@ class Views:
             self._open.steps.append(step)
         if not self._sizes & {"step+context", "transcript"}:
             return
-        if step.channel == "brief" and step.module != "system" and step.parent is None:
+        if step.channel == "brief" and step.module != "system" and step.parent == self._main:
             label = "first user message" if self._first_user is None else "latest user message"
             part = Part(label, step.text[:USER_CAP], step.channel, step.module)
             self._first_user = self._first_user or part

@@ -85,10 +85,14 @@ class Builder:
     Attributes:
         calls: call id → message id of the action, so far.
         tools: call id → name of the tool, so far.
+        parent: of every turn that names no other: the step elsewhere that started this agent.
     """
 
-    def __init__(self, transcript_id: str, source: Source, agent: str | None = None) -> None:
-        self.id, self.source, self.agent = transcript_id, source, agent
+    def __init__(
+        self, transcript_id: str, source: Source, agent: str | None = None,
+        parent: str | None = None,
+    ) -> None:  # fmt: skip
+        self.id, self.source, self.agent, self.parent = transcript_id, source, agent, parent
         self.labels: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.calls: dict[str, str] = {}
@@ -127,7 +131,7 @@ class Builder:
         if name != base and turn_id not in (None, ""):
             self.gap("replaced", f"id {base!r} occurs again; this one is {name!r}", where=name)
         self._turns.add(name)
-        return Turn(self, name, module, to, parent, branch)
+        return Turn(self, name, module, to, parent or self.parent, branch)
 
     def tool_of(self, call_id: str | None) -> str:
         """Module name of the tool that answers this call: `tool search`, or `tool`."""

@@ -14,10 +14,18 @@ BRANCH = "cotmon_branch"
 
 
 class ChatStream:
-    """One living conversation of OpenAI-style messages; what it has given it keeps no more."""
+    """One living conversation of OpenAI-style messages; what it has given it keeps no more.
 
-    def __init__(self, transcript_id: str, source: Source, agent: str | None = None) -> None:
-        self._builder = Builder(transcript_id, source, agent)
+    Args:
+        transcript_id, source, agent: see `Transcript`.
+        parent: the step of another transcript that started it; see `Message`.
+    """
+
+    def __init__(
+        self, transcript_id: str, source: Source, agent: str | None = None,
+        parent: str | None = None,
+    ) -> None:  # fmt: skip
+        self._builder = Builder(transcript_id, source, agent, parent)
         self._writer = ChatWriter(self._builder)
 
     def add(self, message: dict[str, Any]) -> list[Message]:
@@ -27,10 +35,11 @@ class ChatStream:
 
 
 def transcript_of_chat(
-    transcript_id: str, source: Source, agent: str | None, messages: Iterable[Any]
-) -> Transcript:
+    transcript_id: str, source: Source, agent: str | None, parent: str | None,
+    messages: Iterable[Any],
+) -> Transcript:  # fmt: skip
     """The transcript of a conversation whose messages a `ChatStream` would be given."""
-    builder = Builder(transcript_id, source, agent)
+    builder = Builder(transcript_id, source, agent, parent)
     writer = ChatWriter(builder)
     for message in messages:
         _add(writer, message)

@@ -4,6 +4,7 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,9 @@ from cotmon.watching import Decision, Watcher
 
 POLL = 0.5
 """Seconds between two looks for a person's answer."""
+_within: ContextVar[str | None] = ContextVar("cotmon_inspect_within", default=None)
+"""The call that runs here, as the parent of agents that it starts: Inspect runs each call in a task
+of its own, and its approvers in the same one."""
 
 
 @approver(name="approver")
@@ -66,7 +70,10 @@ def cotmon_approver(
             runs = unjudged(watcher, call.function) == "run"
             return found if runs else _refusal(watcher)
         said = partial(asked, message, call, view, history) if asked is not None else None
-        return await _acted(watcher, decision, call, said) or found
+        if (stopped := await _acted(watcher, decision, call, said)) is not None:
+            return stopped
+        _within.set(decision.parent)
+        return found
 
     return approve
 
@@ -91,7 +98,7 @@ async def _decision(watcher: Watcher, call: ToolCall, history: list[ChatMessage]
     if message is None:
         raise CotmonError(f"no message of the history makes the call {call.id!r}")
     thread = thread_of(history[0].id or "")  # a sub-agent's history begins otherwise
-    judge = partial(decided_call, watcher, thread, history, message, call)
+    judge = partial(decided_call, watcher, thread, history, message, call, _within.get())
     return await run_sync(judge)
 
 

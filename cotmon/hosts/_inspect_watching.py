@@ -47,24 +47,32 @@ def thread_of(agent: str) -> str:
     return f"{state.uuid if state is not None else 'no sample'}/{agent}"
 
 
-def decided(watcher: Watcher, thread: str, messages: list[Any], message: Any) -> list[Decision]:
-    """Hears what came before a message, and judges it: the same decisions however often."""
-    conversation = watcher.conversation(thread)
+def decided(
+    watcher: Watcher, thread: str, messages: list[Any], message: Any, parent: str | None = None
+) -> list[Decision]:
+    """Hears what came before a message, and judges it: the same decisions however often.
+
+    Args:
+        watcher, thread, messages, message: what is judged, and where.
+        parent: the call that started the agent, where it is known; see `Watcher.conversation`.
+    """
+    conversation = watcher.conversation(thread, parent=parent)
     known = next((k for k, m in enumerate(messages) if m.id == message.id), len(messages))
     conversation.hear(heard_of(messages[:known]))
     return list(conversation.judge(said_of(message)))
 
 
 def decided_call(
-    watcher: Watcher, thread: str, messages: list[Any], message: Any, call: Any
-) -> Decision:
+    watcher: Watcher, thread: str, messages: list[Any], message: Any, call: Any,
+    parent: str | None = None,
+) -> Decision:  # fmt: skip
     """The decision on one call, exactly as it will run.
 
     All calls of the message are judged with the first of them. A call that was changed since the
     model wrote it (another approver, a tool that spells arguments its own way) is judged anew.
     """
     wanted = call_of(call)
-    for decision in decided(watcher, thread, messages, message):
+    for decision in decided(watcher, thread, messages, message, parent):
         if (decision.call, decision.hash) == (wanted.id, wanted.hash):
             return decision
     changed: Said = alone(message.id, call)

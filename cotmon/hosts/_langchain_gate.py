@@ -37,11 +37,13 @@ class Place(NamedTuple):
         thread: the conversation.
         agent: its name.
         pauses: whether an interrupt can be resumed.
+        parent: the call that started a sub-agent, where it is known.
     """
 
     thread: str
     agent: str | None
     pauses: bool
+    parent: str | None = None
 
 
 class Checked(NamedTuple):
@@ -51,11 +53,13 @@ class Checked(NamedTuple):
         verdict: run, refuse or ask.
         asked: the decision as a question; empty where there is no decision.
         thread: where a sub-agent that it starts belongs; the names of its threads begin with it.
+        parent: the call as that sub-agent's steps name it.
     """
 
     verdict: Verdict
     asked: tuple[Asked, ...] = ()
     thread: str = ""
+    parent: str | None = None
 
 
 _within: ContextVar[Checked | None] = ContextVar("cotmon_within", default=None)
@@ -83,14 +87,15 @@ class Gate:
         settings, metadata = config.get("configurable", {}), config.get("metadata") or {}
         outer = _within.get()
         named = settings.get("thread_id")
-        thread = str(named) if named is not None else ""
+        thread, parent = str(named) if named is not None else "", None
         own = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")[0]
         if own and outer is not None:
-            thread = outer.thread
+            thread, parent = outer.thread, outer.parent
         return Place(
             "/".join(part for part in (thread, own or state.get(THREAD, "")) if part),
             metadata.get("lc_agent_name"),
             can_pause(config),
+            parent,
         )
 
     def hear(self, config: Mapping[str, Any], request: Any) -> None:
@@ -201,10 +206,10 @@ class Gate:
                 self._watcher.ask(decision, run.arguments)
             else:
                 found = "refuse"
-        return Checked(found, (Asked(decision, run.arguments),), place.thread)
+        return Checked(found, (Asked(decision, run.arguments),), place.thread, decision.parent)
 
     def _conversation(self, place: Place) -> Conversation:
-        return self._watcher.conversation(place.thread, place.agent)
+        return self._watcher.conversation(place.thread, place.agent, place.parent)
 
     def _note_pauses(self, place: Place) -> None:
         self._watcher.can_pause = place.pauses

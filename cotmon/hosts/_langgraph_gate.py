@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +19,7 @@ from cotmon.hosts._langchain_messages import (
     said_of,
 )
 from cotmon.hosts._langchain_pauses import Answer, Asked
+from cotmon.hosts._langgraph_outer import Outer, around
 from cotmon.hosts._langgraph_state import Calls, calls_in, messages_of, said_in, unanswered
 from cotmon.watching import Conversation, Decision, ToolCall, Watcher
 from cotmon.watching.line import digest
@@ -30,19 +29,6 @@ RUN = "__cotmon_run"
 REMEMBERED = 4096
 """Threads whose beginning is kept in mind; of others it is read from their history."""
 _HERE = ", by the agent's interrupt"
-
-
-_within: ContextVar[str] = ContextVar("cotmon_langgraph_within", default="")
-
-
-@contextmanager
-def inside(thread: str) -> Iterator[None]:
-    """While a node runs tools: graphs that are started by them know where they belong."""
-    token = _within.set(thread)
-    try:
-        yield
-    finally:
-        _within.reset(token)
 
 
 class _Seen(NamedTuple):
@@ -59,7 +45,7 @@ class Turn:
 
     Attributes:
         calls, seen: all of them, in one order.
-        thread: the conversation that they belong to.
+        outer: what graphs that they start are told of them.
         asked: those that wait, or waited, for a person; always the same ones in the same order
             when the node is run again, because answers come by position.
         interrupts: whether the graph is to be interrupted: somebody has to answer, or answered
@@ -68,7 +54,7 @@ class Turn:
 
     calls: Calls
     seen: Sequence[_Seen]
-    thread: str = ""
+    outer: Outer | None = None
     asked: Sequence[Asked] = ()
     interrupts: bool = False
 
@@ -130,7 +116,7 @@ class Gate:
             conversation = self._conversation(config, [*calls.before, *said])
             self._hear(conversation, calls.before)
             seen = [self._seen(conversation, calls, call) for call in calls.calls]
-            found = Turn(calls, seen, conversation.thread)
+            found = Turn(calls, seen, _outer(conversation, config, seen))
         except Exception as error:  # noqa: BLE001 - under enforce nothing passes unjudged
             self.watcher.fault(error)
             verdicts = [unjudged(self.watcher, call["name"]) for call in calls.calls]
@@ -173,20 +159,30 @@ class Gate:
     ) -> Conversation:
         """A thread has one; a graph within a graph has one of its own, named after where it is."""
         self.watcher.can_pause = can_pause(config)
-        return self.watcher.conversation(self._name(config, messages), self._agent)
-
-    def _name(self, config: Mapping[str, Any], messages: Sequence[BaseMessage] | None) -> str:
-        """Thread, first message and place: a checkpointer may have forgotten a thread's name."""
         settings = config.get("configurable", {})
-        own = str(settings.get("checkpoint_ns", "")).rpartition("|")[0]
-        if own and (outer := _within.get()):
-            return f"{outer}/{own}"
+        own = _space(config).rpartition("|")[0]
+        if messages is not None and not own and "thread_id" in settings:
+            fresh = config.get("metadata", {}).get("langgraph_step") == 1
+            self._begin(str(settings["thread_id"]), messages, fresh)
+        parent = self._parent(settings, own) if own else None
+        return self.watcher.conversation(self._name(settings, own), self._agent, parent)
+
+    def _name(self, settings: Mapping[str, Any], own: str) -> str:
+        """Thread, first message and place: a checkpointer may have forgotten a thread's name."""
+        if own and (outer := around()):
+            return f"{outer.thread}/{own}"
         if "thread_id" not in settings:
             return "/".join(part for part in (settings.get(RUN), own) if part)
         thread = str(settings["thread_id"])
-        if messages is not None and not own:
-            self._begin(thread, messages, config.get("metadata", {}).get("langgraph_step") == 1)
         return "/".join(part for part in (thread, self._began.get(thread), own) if part)
+
+    def _parent(self, settings: Mapping[str, Any], own: str) -> str | None:
+        """What started a graph within a graph: a call, else the newest step of that around it."""
+        outer = around()
+        if outer is not None and outer.starts(own):
+            return outer.parent
+        newest = self.watcher.latest(self._name(settings, own.rpartition("|")[0]))
+        return newest or (outer.parent if outer is not None else None)
 
     def _begin(self, thread: str, messages: Sequence[BaseMessage], fresh: bool) -> None:
         """Tells a thread that begins from one that goes on, though its first messages are cut."""
@@ -231,3 +227,15 @@ class Gate:
         turn.interrupts = any(
             row.get("state") == "pending" or str(row.get("who")).endswith(_HERE) for row in rows
         )
+
+
+def _space(config: Mapping[str, Any]) -> str:
+    """Where a node runs: its graph's place, and its own."""
+    return str(config.get("configurable", {}).get("checkpoint_ns", ""))
+
+
+def _outer(conversation: Conversation, config: Mapping[str, Any], seen: Sequence[_Seen]) -> Outer:
+    decisions = [one.decision for one in seen if one.decision is not None]
+    calls = {one.call: one.parent for one in decisions if one.parent is not None}
+    parent = next(iter(calls.values())) if len(seen) == len(calls) == 1 else conversation.latest
+    return Outer(conversation.thread, _space(config), calls, parent)

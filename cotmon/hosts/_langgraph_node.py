@@ -12,7 +12,8 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 
 from cotmon.hosts._langchain_pauses import Answer, answers, question
-from cotmon.hosts._langgraph_gate import Gate, Turn, inside
+from cotmon.hosts._langgraph_gate import Gate, Turn
+from cotmon.hosts._langgraph_outer import inside, noting
 from cotmon.hosts._langgraph_state import MESSAGES, joined, refusals, without
 
 
@@ -143,8 +144,8 @@ class ToolDoor(Node):
         if turn is None:
             return self.bound.invoke(input, config, **kwargs)
         try:
-            with inside(turn.thread):
-                return self.bound.invoke(input, config, **kwargs)
+            with inside(turn.outer):
+                return self.bound.invoke(input, noting(config, turn.outer), **kwargs)
         except GraphInterrupt:
             self.gate.paused(turn)
             raise
@@ -155,8 +156,8 @@ class ToolDoor(Node):
         if turn is None:
             return await self.bound.ainvoke(input, config, **kwargs)
         try:
-            with inside(turn.thread):
-                return await self.bound.ainvoke(input, config, **kwargs)
+            with inside(turn.outer):
+                return await self.bound.ainvoke(input, noting(config, turn.outer), **kwargs)
         except GraphInterrupt:
             await asyncio.to_thread(self.gate.paused, turn)
             raise

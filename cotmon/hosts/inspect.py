@@ -34,6 +34,8 @@ _CARD = HostCard(
         "An approver ends the chain of a policy when it lets a call run: with others after it, "
         "use `escalate = true`; `cotmon.watch(task)` keeps the approvers that a task has.",
         "Sentinel decides itself what a suspicion leads to: `threshold(…, reject_at = 0.5)`.",
+        "An agent that is a tool, or is handed the task under its own prompt, is a conversation of "
+        "its own; with the approver, its steps name the call that started it.",
     ),
 )
 

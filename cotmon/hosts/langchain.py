@@ -75,8 +75,8 @@ class _LangChain:
             "List the middleware last: one listed after it may change a call once it was judged.",
             "Where a question is open, nothing of the same turn runs before the answer.",
             "Sub-agents are watched where they have the middleware too, each as a conversation of "
-            "its own: the name of its thread begins with that of the agent that started it. Else "
-            "only the call that starts them is seen.",
+            "its own: the name of its thread begins with that of the agent that started it, and "
+            "its steps name the call that did. Else only that call is seen.",
         ),
     )
 

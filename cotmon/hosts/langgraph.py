@@ -46,8 +46,11 @@ class _LangGraph:
             "ChatOpenAI over chat completions drops the reasoning: use the Responses API "
             '(use_responses_api=True, output_version="v1"), a model class that keeps it, or '
             "cotmon proxy.",
-            "Subgraphs that are nodes are gated too; agents started inside tools or functions "
-            "are not, unless they are watched themselves.",
+            "Subgraphs that are nodes are gated too, each as a conversation of its own whose steps "
+            "name the newest step of the graph around it.",
+            "Agents started inside tools or functions are not gated unless they are watched "
+            "themselves; the steps of one in a tool then name the call that started it, those of "
+            "one in a function nothing.",
             "A system prompt that is not in the graph's state is not seen, nor are results of "
             "tools after which nothing more runs, until the thread goes on.",
         ),

@@ -52,7 +52,7 @@ class _Host:
             "Websockets are refused under enforce and not seen under observe.",
             "Assistants, batches and legacy completions are not seen.",
             "AsyncOpenAI is watched under asyncio, not under trio.",
-            "Sub-agents are conversations of their own.",
+            "Sub-agents are conversations of their own; nothing on the wire says whose they are.",
             "Results of tools are heard when the next request brings them.",
             "A client given another http_client with with_options() is no longer watched.",
         ),

@@ -22,7 +22,7 @@ from cotmon.records.result import (
     Worst,
     is_near,
 )
-from cotmon.records.step import AGENT, Step, parse_address, step_of
+from cotmon.records.step import AGENT, Step, elsewhere, parse_address, step_of
 from cotmon.records.transcript import (
     LETTER,
     UNREADABLE,
@@ -74,6 +74,7 @@ __all__ = [
     "ViewSize",
     "Worst",
     "access_of",
+    "elsewhere",
     "is_near",
     "parse_address",
     "scored",

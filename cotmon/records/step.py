@@ -65,6 +65,11 @@ def step_of(message: Message, *, id: str, address: str, index: int, start: int, 
     )
 
 
+def elsewhere(transcript: str, address: str) -> str:
+    """A step as other transcripts name it: `ID M22.3`, which `cotmon show` takes as it is."""
+    return f"{transcript} {address}"
+
+
 def parse_address(text: str) -> str:
     """`M22.3` from `M22.3`, `[M22.3]`, `m22.3`.
 

@@ -60,7 +60,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         text: exactly as in the source; empty where unreadable.
         call: the tool call of an action.
         answers: id of the call an observation answers.
-        parent: id of the message that started this sub-agent.
+        parent: id of the message that started this sub-agent; where that stands in another
+            transcript, the step there (see `elsewhere`), the same for all messages of this one.
         branch: name of an abandoned line (resampled, rolled back); None on the main line.
         cites: ids of messages this one rests on.
     """
@@ -125,6 +126,13 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     coverage: tuple[Gap, ...] = ()
     access: Access = "actions"
+
+    @property
+    def parent(self) -> str | None:
+        """The step of another transcript that started this agent; None where none is known."""
+        first = self.messages[0].parent if self.messages else None
+        own = first is None or any(message.id == first for message in self.messages)
+        return None if own else first
 
     @property
     def hidden(self) -> bool:

@@ -106,11 +106,12 @@ def _items(result: Result) -> list[Item]:
     steps: dict[str, list[StepResult]] = {}
     for step in result.steps:
         steps.setdefault(step.step.message_id, []).append(step)
-    depths: dict[str, int] = {}
+    started, depths = result.transcript.parent, dict[str, int]()
     calls: dict[str, list[Item]] = {}
     items: list[Item] = []
     for message in result.transcript.messages:
-        depth = 0 if message.parent is None else depths.get(message.parent, 0) + 1
+        inner = message.parent is not None and message.parent != started
+        depth = depths.get(message.parent or "", 0) + 1 if inner else 0
         depths[message.id] = depth
         cut = [Item(message, step, depth) for step in steps.pop(message.id, [])]
         cut = cut or [Item(message, None, depth)]

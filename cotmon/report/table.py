@@ -21,6 +21,7 @@ from cotmon.records import (
     Score,
     Step,
     StepResult,
+    Transcript,
     is_near,
 )
 from cotmon.report._words import ACCESS_SHORT, height
@@ -61,7 +62,7 @@ def print_one(console: Console, result: Result, next_steps: Sequence[str]) -> No
     console.print(
         f"{shown(source.format)} · {counted(result.turns, 'turn')} · "
         f"{counted(len(result.steps), 'step')} · "
-        f"access: {transcript.access} ({ACCESS_SHORT[transcript.access]})"
+        f"access: {transcript.access} ({ACCESS_SHORT[transcript.access]}){started(transcript)}"
     )
     console.print(_headline(result))
     console.print("\n[dim]of the whole transcript, and along its steps:[/]")
@@ -156,6 +157,12 @@ def _said(score: Score) -> str:
     rarity = "uncalibrated" if score.tail is None else f"honest: 1 in {round(1 / score.tail):,}"
     reason = f": {shown(score.reason, 160)}" if score.reason else ""
     return f"[cyan]{shown(score.monitor)}[/] [dim]· {rarity}[/]{reason}"
+
+
+def started(transcript: Transcript) -> str:
+    """Which step of another transcript started this agent, if it is known."""
+    parent = transcript.parent
+    return f" · sub-agent, started at {shown(parent)}" if parent is not None else ""
 
 
 def aside(step: Step, before: str) -> str:

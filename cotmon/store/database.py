@@ -23,7 +23,7 @@ from cotmon.store.scores import Scores
 from cotmon.store.transcripts import Transcripts
 from cotmon.store.watches import Watches
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The revision these tables have; see `migrations/versions`."""
 _BEGIN = "sqlite_begin"
 

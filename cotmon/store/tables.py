@@ -216,6 +216,7 @@ watched = Table(
     Column("agent", Text),
     Column("began", String(32), nullable=False),
     Column("settled", Integer, nullable=False),  # messages that the run's reading holds
+    Column("parent", Text),  # the step of another conversation that started it
     PrimaryKeyConstraint("run", "thread"),
     Index("watched_by_thread", "thread"),
 )  # fmt: skip

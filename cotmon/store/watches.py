@@ -13,8 +13,8 @@ from cotmon.store.runs import is_alive, own_name
 from cotmon.store.tables import decisions, faults, pauses, runs, watched, watched_messages
 
 _BEGIN = text(
-    "INSERT INTO watched (run, thread, host, agent, began, settled)"
-    " VALUES (:run, :thread, :host, :agent, :began, :settled) ON CONFLICT DO NOTHING"
+    "INSERT INTO watched (run, thread, host, agent, began, settled, parent)"
+    " VALUES (:run, :thread, :host, :agent, :began, :settled, :parent) ON CONFLICT DO NOTHING"
 )
 _ADD_MESSAGE = text(
     "INSERT INTO watched_messages (run, thread, ordinal, body)"
@@ -44,6 +44,7 @@ class Thread(NamedTuple):
         thread, host, agent: which.
         messages: chat messages so far.
         settled: how many of them the run's reading holds.
+        parent: the step of another conversation that started it.
     """
 
     run: str
@@ -52,6 +53,7 @@ class Thread(NamedTuple):
     agent: str | None
     messages: int
     settled: int
+    parent: str | None
 
 
 class Left(NamedTuple):
@@ -61,12 +63,14 @@ class Left(NamedTuple):
         run, set_hash: the run it was last watched in, and that run's monitors.
         ordinal: of the next message.
         audits: questions to people that its decisions led to.
+        parent: the step of another conversation that started it.
     """
 
     run: str
     set_hash: str
     ordinal: int
     audits: int
+    parent: str | None
 
 
 class Fault(NamedTuple):
@@ -82,7 +86,7 @@ class Watches:
     """The tables of living agents."""
 
     def begin(self, connection: Connection, row: dict[str, Any]) -> None:
-        """Notes a conversation, unless it is there: run, thread, host, agent, began."""
+        """Notes a conversation, unless it is there: run, thread, host, agent, parent, began."""
         connection.execute(_BEGIN, {**row, "settled": 0})
 
     def newest(self, connection: Connection, thread: str, host: str) -> str | None:
@@ -121,7 +125,9 @@ class Watches:
         asked = (decisions.c.run == run, decisions.c.thread == thread, decisions.c.level == "ask")
         audits = connection.scalar(select(func.count()).select_from(decisions).where(*asked))
         set_hash = connection.scalar(select(runs.c.set_hash).where(runs.c.id == run))
-        return Left(run, str(set_hash), 0 if last is None else last + 1, audits or 0)
+        own = (watched.c.run == run, watched.c.thread == thread)
+        parent = connection.scalar(select(watched.c.parent).where(*own))
+        return Left(run, str(set_hash), 0 if last is None else last + 1, audits or 0, parent)
 
     def add_messages(
         self, connection: Connection, run: str, thread: str, rows: Sequence[tuple[int, Any]]
@@ -153,7 +159,7 @@ class Watches:
         )  # fmt: skip
         query = select(watched, count.label("messages")).where(watched.c.began >= since)
         return [
-            Thread(row.run, row.thread, row.host, row.agent, row.messages, row.settled)
+            Thread(row.run, row.thread, row.host, row.agent, row.messages, row.settled, row.parent)
             for row in connection.execute(query.order_by(watched.c.began, watched.c.thread))
         ]
 

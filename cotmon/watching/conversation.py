@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from cotmon.engine import LiveSession, StepOutcome, score_of
 from cotmon.errors import StoreError
 from cotmon.formats import BRANCH, ChatStream
 from cotmon.protocols.protocol import Move
-from cotmon.records import Message, Scored, Source, Unscored
+from cotmon.records import Message, Scored, Source, Step, Unscored, elsewhere
 from cotmon.watching.again import DEFERS, Outputs
+from cotmon.watching.cases import Case, cases_of
 from cotmon.watching.decision import Again, Decision, Said, ToolCall, decision_key
 from cotmon.watching.line import Heard, Line, body_of, digest
 from cotmon.watching.policy import (
@@ -38,10 +39,6 @@ REMEMBERED = 512
 """Decisions that a conversation keeps at hand; older ones are looked up in the store."""
 
 
-_Case = tuple[ToolCall | None, Pairs, dict[str, str]]
-"""A call, or the words alone, with the scores that bear on it and what else went wrong."""
-
-
 @dataclass
 class _Pushed:
     """The message that came last.
@@ -49,7 +46,7 @@ class _Pushed:
     Attributes:
         place, name, body: where it stands, the host's id, and what it says.
         stored: what is written down of it.
-        messages, outcomes: what it became, and what monitors said when it came.
+        messages, steps, outcomes: what it became, and what monitors said when it came.
     """
 
     place: int
@@ -57,6 +54,7 @@ class _Pushed:
     body: dict[str, Any]
     stored: dict[str, Any]
     messages: list[Message]
+    steps: list[Step]
     outcomes: list[StepOutcome]
 
 
@@ -67,15 +65,19 @@ class Conversation:
         run, thread: where it is stored.
     """
 
-    def __init__(self, watcher: Watcher, run: str, thread: str, agent: str | None) -> None:
+    def __init__(
+        self, watcher: Watcher, run: str, thread: str, agent: str | None,
+        parent: str | None = None,
+    ) -> None:  # fmt: skip
         self.run, self.thread = run, thread
         self._watcher = watcher
         self._lock = threading.RLock()
-        self._stream = ChatStream(thread, source_of(watcher.host), agent)
+        self._stream = ChatStream(thread, source_of(watcher.host), agent, parent)
         self._session = LiveSession(watcher.monitors, watcher.known, watcher.score)
         self._policy = Policy(watcher)
         self._line = Line()
         self._last: _Pushed | None = None
+        self._latest: Step | None = None
         self._ordinal = 0
         self._unwritten: deque[tuple[int, dict[str, Any]]] = deque()
         self._unheard: list[str] = []
@@ -114,6 +116,11 @@ class Conversation:
     def knows(self, name: str | None) -> bool:
         """Whether a message of this id has been heard or judged."""
         return name is not None and self._line.holds(name)
+
+    @property
+    def latest(self) -> str | None:
+        """Its newest step as the parent of an agent that starts now; see `Message`."""
+        return elsewhere(self.thread, self._latest.address) if self._latest else None
 
     def hear(self, history: Sequence[Heard]) -> None:
         """Takes in what the agent was told, and what tools gave; what is known is passed over.
@@ -189,7 +196,9 @@ class Conversation:
         new = self._stream.add(stored)
         self._reasoned |= any(m.channel == "reasoning" and m.text.strip() for m in new)
         outcomes = self._session.push(*new)
-        self._last = _Pushed(place, name, body, stored, new, outcomes)
+        steps = self._session.steps
+        self._latest = steps[-1] if steps else self._latest
+        self._last = _Pushed(place, name, body, stored, new, steps, outcomes)
         return self._last
 
     def _write_messages(self) -> None:
@@ -257,30 +266,33 @@ class Conversation:
         scores = self._scores([*pushed.outcomes, *self._session.settle()])
         lost = {OURS: "; ".join(self._unheard)} if self._unheard else {}
         self._unheard.clear()
-        words = [pair for pair in scores if _is_of_all(pair[0])]
-        cases = _cases(said.calls, pushed.messages, scores, lost) or [(None, words, lost)]
+        cases = cases_of(said.calls, pushed.messages, pushed.steps, scores, lost)
         instead = None if outputs is None else self._instead(outputs, cases)
         if outputs is not None and instead is not None:
             self._abandon(pushed, f"message {pushed.place + 1}, output {outputs.heard}")
         self._write_messages()
         again = said.again if outputs is None else outputs.again
         found = tuple(
-            self._policy.decide(self._about(name, call, began, again, instead), pairs, lost)
-            for call, pairs, lost in cases
+            self._policy.decide(
+                self._about(name, case.call, began, again, instead, case.step),
+                case.scores,
+                case.lost,
+            )
+            for case in cases
         )
         return (stopped(found[0]),) if said.stopped and not said.calls else found
 
-    def _instead(self, outputs: Outputs, cases: Sequence[_Case]) -> Move | None:
+    def _instead(self, outputs: Outputs, cases: Sequence[Case]) -> Move | None:
         """Why something else goes on in place of a turn; None where this output does."""
         settings = self._watcher.settings
         weighed = [
-            (call.name, suspicion_of(pairs))
-            for call, pairs, _ in cases
-            if call is not None and settings.tool(call.name).mode == "enforce"
+            (case.call.name, suspicion_of(case.scores))
+            for case in cases
+            if case.call is not None and settings.tool(case.call.name).mode == "enforce"
         ]
         if not weighed and outputs.heard == 0:
             return None  # nothing of it is enforced
-        move = self._policy.again(outputs, weighed or [("", suspicion_of(cases[0][1]))])
+        move = self._policy.again(outputs, weighed or [("", suspicion_of(cases[0].scores))])
         if move is None or move.act in DEFERS:
             return None if move is None else said_again(move)
         chosen = outputs.chosen == outputs.heard - 1
@@ -304,9 +316,9 @@ class Conversation:
 
     def _about(
         self, name: str, call: ToolCall | None, began: float, again: Again,
-        instead: Move | None = None,
+        instead: Move | None = None, step: str = "",
     ) -> About:  # fmt: skip
-        return About(self.run, self.thread, name, call, self._reasoned, began, again, instead)
+        return About(self.run, self.thread, name, call, self._reasoned, began, again, instead, step)
 
     def _failed(
         self, name: str, said: Said, error: Exception, began: float
@@ -356,40 +368,3 @@ def _short(message: str, call: str, hash: str) -> str:
 
 def _what(call: ToolCall | None) -> tuple[str, str]:
     return ("", "") if call is None else (call.id, call.hash)
-
-
-def _is_of_all(found: StepOutcome) -> bool:
-    """Whether a score bears on every call of the turn: it is of the words, or of the whole turn."""
-    return found.step.channel != "action" or found.monitor.whole_turn
-
-
-def _cases(
-    calls: Sequence[ToolCall],
-    messages: Sequence[Message],
-    scores: Pairs,
-    lost: Mapping[str, str],
-) -> list[_Case]:
-    """Every call with the scores that bear on it.
-
-    A call that no step shows was seen by no monitor, and that counts as a failure.
-    """
-    found: list[_Case] = []
-    for call, place in zip(calls, _places(calls, messages), strict=True):
-        own = [p for p in scores if _is_of_all(p[0]) or p[0].step.message_id == place]
-        unseen = {OURS: "no monitor was shown this call"} if place is None else {}
-        found.append((call, own, {**unseen, **lost}))
-    return found
-
-
-def _places(calls: Sequence[ToolCall], messages: Sequence[Message]) -> list[str | None]:
-    """The action message of every call, by id, else in order; each serves one call."""
-    left = [m for m in messages if m.channel == "action" and m.call is not None]
-    found: list[str | None] = []
-    for call in calls:
-        same = next(
-            (m for m in left if m.call is not None and m.call.id in (call.id, None)), None
-        )  # fmt: skip
-        if same is not None:
-            left.remove(same)
-        found.append(None if same is None else same.id)
-    return found

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from cotmon.records import elsewhere
+
 Again = Literal["yes", "no", "done"]
 """Whether the host can have a turn said again; `done`: a protocol has chosen this output."""
 Level = Literal["allow", "flag", "ask", "block"]
@@ -72,6 +74,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: 32 hex digits of run, thread, message, call and the hash of what will run.
         run, thread, message, call, tool, hash: what it is about; call is empty for words.
+        step: address of the call, as in `M22.3`; empty for words, and where no step shows it.
         level: the decision.
         enforced: whether the host must act on it; else it is only observed.
         suspicion: the highest of the turn's own scores and the call's; None: nothing scored it.
@@ -92,11 +95,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     enforced: bool
     suspicion: float | None
+    step: str = ""
     evidence: tuple[Evidence, ...] = ()
     failures: dict[str, str] = {}
     because: str = ""
     act: Literal["", "defer", "resample"] = ""
     latency_ms: float = 0.0
+
+    @property
+    def parent(self) -> str | None:
+        """The call as the parent of a sub-agent that it starts; see `Message`."""
+        return elsewhere(self.thread, self.step) if self.step else None
 
 
 def decision_key(run: str, thread: str, message: str, call: ToolCall | None) -> str:

@@ -45,7 +45,7 @@ class About:
     """What a decision is about.
 
     Attributes:
-        run, thread, message, call: see `Decision`.
+        run, thread, message, call, step: see `Decision`.
         reasoned: whether the host has shown any reasoning so far.
         began: on the monotonic clock, when the generation was handed over.
         again: whether the host can have the turn said again.
@@ -60,6 +60,7 @@ class About:
     began: float
     again: Again
     instead: Move | None = None
+    step: str = ""
 
 
 class Policy:
@@ -101,6 +102,7 @@ class Policy:
             thread=about.thread, message=about.message, call=call.id if call else "",
             tool=call.name if call else "", hash=call.hash if call else "", level=level,
             enforced=policy.mode == "enforce" or about.instead is not None, suspicion=suspicion,
+            step=about.step,
             evidence=tuple(_evidence(o, s) for o, s in numbers[:EVIDENCE]), failures=failures,
             because="; ".join(reasons), act=_deferred(move) if level == "block" else "",
             latency_ms=round((time.monotonic() - about.began) * 1000, 3),

@@ -89,7 +89,9 @@ def _settle(store: Store, thread: Thread) -> None:
 
 
 def _transcript(thread: Thread, bodies: Sequence[Any]) -> Transcript:
-    return transcript_of_chat(thread.thread, source_of(thread.host), thread.agent, bodies)
+    return transcript_of_chat(
+        thread.thread, source_of(thread.host), thread.agent, thread.parent, bodies
+    )
 
 
 def _judged(

@@ -82,10 +82,16 @@ class Watcher:
         self.run = self._start()
         atexit.register(self.close)  # what waits to be written would be lost with its thread
 
-    def conversation(self, thread: str, agent: str | None = None) -> Conversation:
+    def conversation(
+        self, thread: str, agent: str | None = None, parent: str | None = None
+    ) -> Conversation:
         """The conversation of this thread, begun or taken up where it was left.
 
         It never raises: where the store cannot be read, the conversation begins anew.
+
+        Args:
+            thread, agent: which.
+            parent: what starts it, where it begins here (`Decision.parent`, `latest`).
         """
         name = stored_name(thread)
         with self._lock:
@@ -95,9 +101,15 @@ class Watcher:
             opening = self._opening.setdefault(name, threading.Lock())
         with opening:
             if (found := self._conversations.get(name)) is None:
-                found = self._open(name, agent)
+                found = self._open(name, agent, parent)
             self._hold(name, found)
         return found
+
+    def latest(self, thread: str) -> str | None:
+        """`Conversation.latest` of a thread; None where it is not being watched here."""
+        with self._lock:
+            found = self._conversations.get(stored_name(thread))
+        return None if found is None else found.latest
 
     def score(self, wanted: Mapping[int, Mapping[str, View]]) -> dict[str, Outcome]:
         """Scores together with all other agents of this process, and stores what came of it.
@@ -249,14 +261,14 @@ class Watcher:
                 self._conversations.popitem(last=False)
                 self._dropped = True
 
-    def _open(self, thread: str, agent: str | None) -> Conversation:
+    def _open(self, thread: str, agent: str | None, parent: str | None) -> Conversation:
         try:
             if (found := self._taken_up(thread, agent)) is not None:
                 return found
         except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
             self.fault(error)
-        self._begin(thread, agent)
-        return Conversation(self, self.run, thread, agent)
+        self._begin(thread, agent, parent)
+        return Conversation(self, self.run, thread, agent, parent)
 
     def _taken_up(self, thread: str, agent: str | None) -> Conversation | None:
         """A stored conversation of the same thread and host goes on in the run it began in.
@@ -273,15 +285,15 @@ class Watcher:
             messages = watches.messages(connection, left.run, thread)
         same = left.set_hash == self._set
         if not same:
-            self._begin(thread, agent)
-        found = Conversation(self, left.run if same else self.run, thread, agent)
+            self._begin(thread, agent, left.parent)
+        found = Conversation(self, left.run if same else self.run, thread, agent, left.parent)
         found.restore(messages, left.ordinal, None if same else left.run, left.audits)
         return found
 
-    def _begin(self, thread: str, agent: str | None) -> None:
+    def _begin(self, thread: str, agent: str | None, parent: str | None) -> None:
         row = {
             "run": self.run, "thread": thread, "host": self.host, "agent": agent,
-            "began": self.clock(),
+            "parent": parent, "began": self.clock(),
         }  # fmt: skip
         watches = self.store.watches
         self.recorder.write(lambda c: watches.begin(c, row))

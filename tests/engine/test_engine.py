@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 import cotmon
@@ -225,6 +226,29 @@ def test_a_view_holds_nothing_later_than_its_step(view):
         assert not any(text in held for text in later)
         if seen.history is not None:
             assert seen.history.recent(seen.position, 99) == got.steps[:at][-99:]
+
+
+def test_a_sub_agents_own_transcript_gives_the_views_of_any_other():
+    """Its parent is elsewhere and the same for all of it: no view, so no score, depends on it."""
+
+    def seen(parent):
+        views = Views(frozenset({"step", "step+context", "turn", "history", "transcript"}))
+        said = [msgspec.structs.replace(m, parent=parent) for m in transcript().messages]
+        said.append(message(90, "brief", "And the docs?", "user", parent=parent))
+        said.append(message(91, "text", "They too.", parent=parent))
+        pushed = [views.push(step) for step in steps_of(said)]
+        return [
+            (found, closed and closed.view("transcript", frozenset({"reasoning", "action"})))
+            for found, closed in pushed
+        ]
+
+    def identities(pushed):
+        return [
+            ({size: v.identity for size, v in found.items()}, closed and closed[1].identity)
+            for found, closed in pushed
+        ]
+
+    assert identities(seen("other M3.2")) == identities(seen(None))
 
 
 def test_characters_handed_to_monitors_grow_linearly():

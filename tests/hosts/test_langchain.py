@@ -19,6 +19,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, interrupt
 from scripted import Line, scripted, serving
+from settled import assert_each_names_its_call, settled
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -447,6 +448,10 @@ def test_t13_a_sub_agents_steps_name_what_started_them(watching, tools):
         agent_of(outer, outside, own, name="outer").invoke(GO)
     first, second = sorted(stored(own), key=len)
     assert second.startswith(f"{first}/tools:")
+    steps = settled(own.watcher)
+    [call] = [step.address for step in steps[first] if step.tool == "delegate"]
+    assert {step.parent for step in steps[second]} == {f"{first} {call}"}
+    assert {step.parent for step in steps[first]} == {None}
     assert tools.ran == []
     assert sorted(noted(own)) == [
         ("", "allow"),
@@ -454,6 +459,24 @@ def test_t13_a_sub_agents_steps_name_what_started_them(watching, tools):
         ("danger", "block"),
         ("delegate", "allow"),
     ]
+
+
+def test_t13_sub_agents_of_one_turn_each_name_their_own_call(watching, tools):
+    own = watching(BLOCK)
+    both = (("o1", "delegate", '{"task": "north"}'), ("o2", "delegate", '{"task": "south"}'))
+    with scripted(ONE, END) as inner, scripted(Line(text="Both.", calls=both), END) as outer:
+
+        @tool
+        def delegate(task: str) -> str:
+            """Asks another agent."""
+            state = agent_of(inner, tools, own).invoke({"messages": [("user", task)]})
+            return state["messages"][-1].content
+
+        outside = Tools()
+        outside.both = [delegate]
+        agent_of(outer, outside, own).invoke(GO)
+    assert_each_names_its_call(settled(own.watcher), ("north", "south"))
+    assert tools.ran == []
 
 
 def test_t14_replay_finds_the_same_scores(watching, tools):

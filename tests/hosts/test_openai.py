@@ -7,6 +7,7 @@ import threading
 import pytest
 from openai_loop import FLAT, TOOLS, WAYS, Loop, client_of
 from scripted import Line, scripted
+from settled import settled
 
 from cotmon.engine import Session
 from cotmon.errors import UsageError
@@ -291,6 +292,8 @@ def test_t13_a_sub_agent_is_a_thread_of_its_own(opened):
         inner.run("do it for me")
     assert outer.ran == inner.ran == []
     assert sorted(m[0]["content"] for m in own.stored().values()) == ["do it for me", "go"]
+    assert {s.parent for steps in settled(own.watcher).values() for s in steps} == {None}
+    assert any("nothing on the wire says whose" in n for n in HOSTS.load("openai").card.notes)
 
 
 def test_t14_replay_finds_the_same_scores(opened):

@@ -307,6 +307,14 @@ def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
     assert render(result, tmp_path) == render(result, tmp_path)
 
 
+def test_a_sub_agents_own_page_says_once_what_started_it(tmp_path: Path) -> None:
+    inner = [msgspec.structs.replace(m, parent=m.parent or "outer M3.2") for m in agent()]
+    html = render(judge(inner, "flag"), tmp_path)
+    said = re.sub(r"<[^>]+>", "", html)
+    assert said.count("sub-agent, started at outer M3.2") == 1
+    assert html.count("depth1") == render(judge(agent(), "flag"), tmp_path).count("depth1") > 0
+
+
 def test_no_transcript_at_all_still_gives_a_page(tmp_path: Path) -> None:
     refusals = [Refusal(file="y.bin", reason="no format reads this")]
     (path,) = write_report([], refusals, RUN, tmp_path / "deep" / "r.html")

@@ -3,15 +3,19 @@
 from importlib.resources import files
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
 from cotmon.errors import StoreError
 from cotmon.records import Scored, Span, Unscored
 from cotmon.store import open_store
 from cotmon.store.database import NEWEST
 from cotmon.store.tables import metadata
+from cotmon.store.watches import Thread
 
 
 @pytest.fixture
@@ -28,6 +32,29 @@ def test_migrations_build_exactly_the_tables(store):
         assert context.get_current_revision() == NEWEST
     folder = str(files("cotmon") / "store" / "migrations")
     assert ScriptDirectory(folder).get_current_head() == NEWEST
+
+
+def test_conversations_of_an_older_database_are_kept_and_have_no_parent(tmp_path):
+    url = f"sqlite:///{tmp_path}/old.db"
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(files("cotmon") / "store" / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.exec_driver_sql(
+            "INSERT INTO runs (id, key, command, set_hash, owner, started, transcript_threshold,"
+            " versions) VALUES ('r', 'r', 'c', 's', 'o:1', '2026', 0.5, '{}')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO watched (run, thread, host, began, settled)"
+            " VALUES ('r', 't', 'h', '2026', 3)"
+        )
+    engine.dispose()
+    store = open_store(url)
+    with store.reading() as connection:
+        assert store.watches.threads(connection) == [Thread("r", "t", "h", None, 0, 3, None)]
+    store.close()
 
 
 def test_outcomes_come_back_and_only_transient_ones_give_way(store):

@@ -102,6 +102,40 @@ def test_a_conversation_that_grew_replaces_its_reading_and_leaves_nothing_behind
     assert counts == [2, 2] and row.finished is None
 
 
+def test_a_sub_agents_conversation_keeps_what_started_it_and_its_scores(watch, agent):
+    """Also where it is taken up again, and told of another parent."""
+    first = watch(monitors=ALL)
+    [call] = agent(first, "outer").say(("start", "{}"), text="I ask another.")
+    first.conversation("inner", parent=call.parent)
+    alone, inner = agent(first, "alone"), agent(first, "inner")
+    talk(alone)
+    talk(inner)
+    first.close()
+    alone.watcher = inner.watcher = second = watch(monitors=ALL)
+    second.conversation("inner", parent="another M9.9")
+    talk(alone)
+    talk(inner)
+    second.close()
+    store = open_store(DB)
+    settle(store)
+    with store.reading() as connection:
+        row = store.runs.find(connection, first.run)
+    found = {one.transcript.id: one for one in results(store, row)}
+    [started] = [s.step.address for s in found["outer"].steps if s.step.tool == "start"]
+    assert {m.parent for m in found["inner"].transcript.messages} == {f"outer {started}"}
+    assert found["inner"].transcript.parent == f"outer {started}"
+    assert {m.parent for m in found["alone"].transcript.messages} == {None}
+    values = [
+        [
+            (s.step.address, c.monitor, c.value, c.status)
+            for s in found[name].steps
+            for c in s.scores
+        ]
+        for name in ("alone", "inner")
+    ]
+    assert values[0] == values[1] and any(value for _, _, value, _ in values[0])
+
+
 def test_what_failed_while_it_lived_stays_unscored_with_its_reason(watch, agent, monkeypatch):
     watcher = watch()
     one = agent(watcher)

@@ -12,7 +12,7 @@ from cotmon.cli._console import stdout
 from cotmon.cli._stored import judging_of, opened, result
 from cotmon.errors import UnknownNameError, UsageError
 from cotmon.records import UNREADABLE, Result, StepResult, is_near, parse_address
-from cotmon.report.table import aside, shown
+from cotmon.report.table import aside, shown, started
 from cotmon.store import Store
 from cotmon.text.display import escaped
 
@@ -37,7 +37,7 @@ def command(
     source = found.transcript.source
     console.print(
         f"[bold]{shown(found.transcript.id, 80)}[/] {shown(source.file)} · run {found.run} · "
-        f"{found.verdict}",
+        f"{found.verdict}{started(found.transcript)}",
         soft_wrap=True,
     )
     if address is None:

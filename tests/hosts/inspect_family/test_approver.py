@@ -7,9 +7,10 @@ import time
 import pytest
 from agents import BOTH, END, Tools, line, ours, results, run, task
 from inspect_ai import Task
-from inspect_ai.agent import as_tool, react
+from inspect_ai.agent import as_tool, handoff, react
 from inspect_ai.approval import Approval, ApprovalPolicy, approver
 from inspect_ai.dataset import Sample
+from settled import settled
 
 from cotmon import hosts
 from cotmon.engine import Session
@@ -182,21 +183,27 @@ def test_t12_a_turn_is_judged_once_for_all_its_calls(project, tmp_path, monkeypa
     assert sum(e.event == "model" for e in log.samples[0].events) == 2
 
 
-def test_t13_a_sub_agent_is_watched_in_a_conversation_of_its_own(project, tmp_path):
+@pytest.mark.parametrize(("given", "name"), [(as_tool, "helper"), (handoff, "transfer_to_helper")])
+def test_t13_a_sub_agent_is_watched_and_its_steps_name_the_call_that_started_it(
+    project, tmp_path, given, name
+):
     project(BLOCK)
     tools = Tools()
     safe, danger = tools.make()
     inner = react(name="helper", description="Helps.", tools=[danger])
-    outer = react(tools=[safe, as_tool(inner)])
+    outer = react(tools=[safe, given(inner)])
     made = hosts.watch(Task(dataset=[Sample(input="Go.")], solver=outer))
-    call_helper = line("", "", [("h1", "helper", "")])
-    call_helper.choices[0].message.tool_calls[0].arguments = {"input": "Use the other."}
+    call_helper = line("", "", [("h1", name, "")])
+    call_helper.choices[0].message.tool_calls[0].arguments = (
+        {"input": "Use the other."} if given is as_tool else {}
+    )
     done = line("", "", [("s1", "submit", "")])
     done.choices[0].message.tool_calls[0].arguments = {"answer": "x"}
+    began = []
 
     def lines(messages):
-        inner_one = any("Use the other." in m.text for m in messages if m.role == "user")
-        return [DANGER, done] if inner_one else [call_helper, done]
+        began.append(messages[0].id)
+        return [call_helper, done] if began[-1] == began[0] else [DANGER, DANGER, done]
 
     log = run(made, lines, tmp_path)
     assert log.status == "success", log.error
@@ -204,6 +211,11 @@ def test_t13_a_sub_agent_is_watched_in_a_conversation_of_its_own(project, tmp_pa
     threads, decided = stored(ours())
     assert len(threads) == 2
     assert {d["tool"]: d["level"] for d in decided}["danger"] == "block"
+    steps = settled(ours())
+    [outer, inner] = sorted(steps, key=lambda thread: not thread.endswith(began[0]))
+    [call] = [step.address for step in steps[outer] if step.tool == name]
+    assert {step.parent for step in steps[inner]} == {f"{outer} {call}"}
+    assert {step.parent for step in steps[outer]} == {None}
 
 
 def test_t14_live_scores_equal_those_of_a_replay_of_the_stored_run(watched):

@@ -98,6 +98,27 @@ def test_t16_observing_changes_nothing(watched, monkeypatch, graph_of, broken):
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_t16_observing_changes_nothing_where_one_node_runs_several_calls(watched, kind):
+    """They run beside each other, so what happens is compared in any order."""
+
+    async def events(graph):
+        return [event async for event in graph.astream_events(GO, THREAD, version="v2")]
+
+    def seen(watching):
+        tools = Tools()
+        with scripted(TWO, END) as server:
+            graph = watching(edges(server, tools.both, InMemorySaver()))
+            if kind == "async":
+                happened = asyncio.run(events(graph))
+            else:
+                happened = list(graph.stream(GO, THREAD, stream_mode=MODES))
+            told = sorted(tools.ran), server.requests, graph.get_state(THREAD).values
+            return sorted(map(str, _plain(happened))), [str(_plain(part)) for part in told]
+
+    assert seen(lambda graph: watched(graph, BLOCK, mode="observe")[0]) == seen(lambda graph: graph)
+
+
 def test_the_graph_itself_stays_as_it_is(watched, tools):
     with scripted(TWO, END) as server:
         graph = edges(server, tools.both)

@@ -1,15 +1,17 @@
 """What is seen, by the conformance tests: real graphs, and a real model server on loopback."""
 
+import asyncio
 from operator import add
 from typing import Annotated, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langchain_core.tools import tool
+from langchain_core.tools import StructuredTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph_graphs import BOTH, Reasoning, answer, edges, noted, sends, stored
 from scripted import Line, scripted
+from settled import assert_each_names_its_call, settled
 from two_tools import BLOCK, END, GO, ONE, REJECT, THREAD, TWO
 
 from cotmon.engine import Session
@@ -86,6 +88,10 @@ def test_t13_a_subgraph_is_gated_and_its_steps_name_where_it_is(watched, tools, 
     assert tools.ran == []
     outer, inner = sorted(stored(own), key=len)
     assert inner.startswith(f"{outer}/inner:")
+    steps = settled(own)
+    [before] = [s.address for s in steps[outer] if s.module == "user"]
+    assert {s.parent for s in steps[inner]} == {f"{outer} {before}"}
+    assert {s.parent for s in steps[outer]} == {None}
     assert noted(own) == [("danger", "ask"), ("", "allow")]
 
 
@@ -109,6 +115,61 @@ def test_t13_an_agent_in_a_tool_is_named_at_attach_and_gated_once_watched(watche
     assert tools.ran == []
     first, second = sorted(stored(own), key=len)
     assert second.startswith(f"{first}/tools:")
+    steps = settled(own)
+    [call] = [s.address for s in steps[first] if s.tool == "delegate"]
+    assert {s.parent for s in steps[second]} == {f"{first} {call}"}
+
+
+@pytest.mark.parametrize(("graph_of", "kind"), [(edges, "sync"), (edges, "async"), (sends, "sync")])
+def test_t13_sub_agents_of_one_turn_each_name_their_own_call(watched, tools, graph_of, kind):
+    """Also where one node runs all calls of the turn."""
+    both = (("o1", "delegate", '{"task": "north"}'), ("o2", "delegate", '{"task": "south"}'))
+    with scripted(ONE, END) as inside, scripted(Line(text="Both.", calls=both), END) as outside:
+        inner, own = watched(edges(inside, tools.both), BLOCK)
+
+        async def asked(task: str) -> str:
+            """Asks another agent."""
+            return (await inner.ainvoke({"messages": [("user", task)]}))["messages"][-1].content
+
+        def ask(task: str) -> str:
+            """Asks another agent."""
+            return inner.invoke({"messages": [("user", task)]})["messages"][-1].content
+
+        delegate = StructuredTool.from_function(ask, asked, name="delegate")
+        graph, _ = watched(graph_of(outside, [delegate]), BLOCK)
+        if kind == "async":
+            asyncio.run(graph.ainvoke(GO))
+        else:
+            graph.invoke(GO)
+    assert_each_names_its_call(settled(own), ("north", "south"))
+    assert tools.ran == []
+
+
+def test_t13_a_subgraph_of_an_agent_in_a_tool_names_a_step_of_that_agent(watched, tools):
+    start = Line(text="Delegating.", calls=(("o1", "delegate", '{"task": "go"}'),))
+    with scripted(END, ONE, END) as inside, scripted(start, END) as outside:
+        middle = StateGraph(MessagesState)
+        middle.add_node("plan", lambda _: {"messages": [AIMessage("I plan.")]})
+        middle.add_node("inner", sends(inside, tools.both))
+        middle.add_edge(START, "plan")
+        middle.add_edge("plan", "inner")
+        agent, own = watched(middle.compile(), BLOCK)
+
+        @tool
+        def delegate(task: str) -> str:
+            """Asks another agent."""
+            return agent.invoke({"messages": [("user", task)]})["messages"][-1].content
+
+        graph, _ = watched(edges(outside, [delegate]), BLOCK)
+        graph.invoke(GO)
+    steps = settled(own)
+    first, second, third = sorted(steps, key=len)
+    [call] = [s.address for s in steps[first] if s.tool == "delegate"]
+    [planned] = [s.address for s in steps[second] if s.module == "agent"]
+    assert {s.parent for s in steps[second]} == {f"{first} {call}"}
+    assert {s.parent for s in steps[third]} == {f"{second} {planned}"}
+    assert ("danger", "block") in noted(own)
+    assert tools.ran == []
 
 
 def test_t13_a_function_that_calls_a_graph_is_named_at_attach(watched, tools, caplog):
