@@ -12,6 +12,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai_loop import FLAT, Loop
 from proxy_load import Upstream, load, nothing_was_lost
 from scripted import Line, scripted, serving
+from settled import live_and_again, scores
 
 from cotmon.hosts.proxy import proxy
 from cotmon.store import open_store
@@ -340,6 +341,39 @@ def test_t15_concurrent_agents_are_never_mixed(project, tmp_path):
     assert len(found) == 24 and len(decided) == 24 * 3
     for messages in found.values():
         assert [m["role"] for m in messages] == ["user", *["assistant", "tool"] * 2, "assistant"]
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_t14_a_replay_finds_the_same_scores_and_verdict(project, tmp_path, stream, api):
+    """With reasoning, a call that runs and its result, and two that are refused."""
+    monitors = ("dynamite", "nitro", "gelignite")
+    lines = (
+        Line("I think. Then I act.", "Calling.", (SAFE, DANGER)),
+        Line("The gelignite is here.", "Again.", (("call_3", "safe", "{}"),)),
+        Line("", "No nitro was used. Done."),
+    )
+    with proxied(project(BLOCK, monitors=monitors), *lines) as (_, client):
+        loop = Loop(client, api, stream).run()
+        assert loop.run("go on").ran == ["safe"]
+    _, decided = stored(tmp_path)
+    url, named = f"sqlite:///{tmp_path}/watch.db", [f"scheming/{name}" for name in monitors]
+    live, again = live_and_again(url, named)
+    assert [(d["tool"], d["level"]) for d in decided if d["tool"]] == [
+        ("safe", "allow"), ("danger", "block"), ("safe", "block"),
+    ]  # fmt: skip
+    assert scores(live) == scores(again)
+    assert {name for (_, name), (value, *_) in scores(live).items() if value} == set(named)
+    assert live.content_hash == again.content_hash
+    assert live.verdict == again.verdict == "flag"
+    assert (live.suspicion, live.cues) == (again.suspicion, again.cues)
+    seen = {
+        (e["address"], e["monitor"]): (e["value"], e["suspicion"])
+        for decision in decided
+        for e in decision["evidence"]
+    }
+    assert len(seen) > 3
+    assert all(scores(again)[place][:2] == said for place, said in seen.items())
 
 
 @pytest.mark.parametrize("stream", [False, True])
