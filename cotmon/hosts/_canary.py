@@ -66,10 +66,12 @@ class CanaryResult(msgspec.Struct, frozen=True):
     Attributes:
         ran: names of the tools that really ran, in order.
         told: all that its model was told, as text; observing must not change it.
+        shown: what was seen by who watched its tokens, if the host has such viewers.
     """
 
     ran: tuple[str, ...]
     told: tuple[str, ...]
+    shown: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -146,6 +148,10 @@ def _judged(
     yield Finding(same, "observing changes nothing" if same else _changed(bare, observed))
     held = BLOCKED not in enforced.ran
     yield Finding(held, "the blocked tool did not run" if held else "the blocked tool RAN")
+    if bare.shown:
+        hidden = not any(BLOCKED in text for text in enforced.shown)
+        said = "the blocked call was not shown" if hidden else "the blocked call was SHOWN"
+        yield Finding(hidden, said)
     wanted = tuple(name for name in bare.ran if name != BLOCKED)
     ran = tuple(name for name in enforced.ran if name != BLOCKED) == wanted
     said = f"the allowed tool ran {enforced.ran.count(ALLOWED)} of {len(wanted)} times"

@@ -13,10 +13,16 @@ from cotmon.watching import Watching
 
 
 def canary(watching: Watching | None) -> CanaryResult:
-    """Runs the agent."""
+    """Runs the agent, and then once more before a viewer of its tokens."""
     ran: list[str] = []
     model = Singer()
     make: Any = create_agent if watching is None else HOST.attach(create_agent, watching)
     agent = make(model, singers(ran), system_prompt="Sing.")
-    agent.invoke({"messages": [("user", "Sing.")]})
-    return CanaryResult(tuple(sorted(ran)), tuple(model.told))
+    song: Any = {"messages": [("user", "Sing.")]}
+    agent.invoke(song)
+    shown = [
+        f"{m.text} {[call['name'] for call in m.tool_call_chunks]}"
+        for m, _ in agent.stream(song, stream_mode="messages")
+        if m.type == "AIMessageChunk"
+    ]
+    return CanaryResult(tuple(sorted(ran)), tuple(model.told), tuple(shown))

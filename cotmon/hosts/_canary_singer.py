@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import Field
 
@@ -39,6 +40,23 @@ class Singer(BaseChatModel):
         self.told += [f"{m.type}: {m.text}" for m in messages]
         first = not any(m.type == "ai" for m in messages)
         return ChatResult(generations=[ChatGeneration(message=singing() if first else done())])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **rest: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        """One chunk for the words and one for the calls."""
+        (song,) = self._generate(messages).generations
+        yield ChatGenerationChunk(message=AIMessageChunk(content=song.message.content))
+        calls = [
+            tool_call_chunk(name=c["name"], args=json.dumps(c["args"]), id=c["id"], index=k)
+            for k, c in enumerate(getattr(song.message, "tool_calls", ()))
+        ]
+        if calls:
+            yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=calls))
 
 
 def singing() -> AIMessage:

@@ -21,12 +21,18 @@ from cotmon.hosts._langchain_messages import (
     said_of,
 )
 from cotmon.hosts._langchain_pauses import Asked, answers
-from cotmon.watching import Conversation, ToolCall, Watcher
+from cotmon.hosts._langchain_streaming import Turn, watched
+from cotmon.watching import Conversation, Decision, Said, ToolCall, Watcher
 
 _log = logging.getLogger(__name__)
 THREAD = "cotmon_thread"
 """Key of the agent's state that names the conversation: other agents, and other processes that
 forgot this one, may use the same thread id."""
+UNSHOWN = (
+    "the stream of a %s cannot be watched (%s), so whoever watches its tokens sees calls before "
+    "they are judged; give create_agent a chat model itself, or put cotmon proxy in front of the "
+    "model"
+)
 _AI = ("ai", "AIMessageChunk")
 
 
@@ -109,6 +115,28 @@ class Gate:
             conversation.hear(new)
         except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
             self._watcher.fault(error)
+
+    def shown(self, config: Mapping[str, Any], request: Any) -> Any:
+        """The request, with a model that shows viewers of its tokens what was judged.
+
+        A decision that was taken there is known to `judge`. Under observe all is shown.
+        """
+        if not self._watcher.settings.enforces or not request.tools:
+            return request
+        try:
+            self._note_pauses(self.place(config, request.state))
+        except Exception as error:  # noqa: BLE001 - then judging fails too, and shows no call
+            self._watcher.fault(error)
+
+        def judge(said: Said) -> Sequence[Decision]:
+            return self._conversation(self.place(config, request.state)).judge(said)
+
+        turn = Turn(self._watcher, judge, [_tool_name(tool) for tool in request.tools])
+        try:
+            return request.override(model=watched(request.model, turn))
+        except Exception as error:  # noqa: BLE001 - the agent goes on; no tool runs unjudged
+            self._say("streams", UNSHOWN % (type(request.model).__name__, error))
+            return request
 
     def judge(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> list[Asked]:
         """Judges the newest answer; gives the calls that wait for a person, if any still does.
@@ -230,6 +258,13 @@ def _name_of(system: Any) -> str:
     """A system message is not in the state and has no id: its content is its name."""
     text = canonical(system.content)
     return f"system-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _tool_name(tool: Any) -> str:
+    """How the model calls a tool; one that its provider runs is known by its type."""
+    if not isinstance(tool, dict):
+        return tool.name
+    return tool.get("name") or tool.get("function", {}).get("name") or tool.get("type", "")
 
 
 def _speaker(state: Mapping[str, Any], called: Mapping[str, Any]) -> Any:

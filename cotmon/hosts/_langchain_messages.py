@@ -27,7 +27,7 @@ def chat_of(message: Any) -> dict[str, Any]:
         if kind == "tool":
             chat |= {"tool_call_id": message.tool_call_id, "name": message.name}
         return chat
-    chat |= {"content": _text(message), "reasoning_content": _reasoning(message)}
+    chat |= {"content": text_of(message), "reasoning_content": reasoning_of(message)}
     calls = calls_of(message)
     if calls:
         chat["tool_calls"] = [
@@ -83,12 +83,14 @@ def canonical(args: object) -> str:
     return json.dumps(args, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _text(message: Any) -> str:
+def text_of(message: Any) -> str:
+    """The text of an AI message or a chunk of one."""
     blocks = message.content_blocks
     return "".join(b.get("text", "") for b in blocks if b.get("type") == "text")
 
 
-def _reasoning(message: Any) -> str:
+def reasoning_of(message: Any) -> str:
+    """The reasoning of an AI message or a chunk of one, wherever its model class keeps it."""
     blocks = message.content_blocks
     found = [b.get("reasoning", "") for b in blocks if b.get("type") == "reasoning"]
     kept = message.additional_kwargs.get("reasoning_content")

@@ -70,14 +70,14 @@ class Cotmon(AgentMiddleware[Any, Any, Any]):
     def wrap_model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
         """Takes in what the model is about to read."""
         self._gate.hear(get_config(), request)
-        response = handler(request)
+        response = handler(self._gate.shown(get_config(), request))
         self._gate.look_for_reasoning(request.model, response)
         return response
 
     async def awrap_model_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         """As `wrap_model_call`; the event loop does not wait for it."""
         await asyncio.to_thread(self._gate.hear, get_config(), request)
-        response = await handler(request)
+        response = await handler(self._gate.shown(get_config(), request))
         self._gate.look_for_reasoning(request.model, response)
         return response
 

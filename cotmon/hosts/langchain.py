@@ -62,15 +62,22 @@ class _LangChain:
         pauses="depends",
         blocks="yes",
         survives="depends",
-        streams="no",
+        streams="depends",
         notes=(
             "Pausing needs a checkpointer; without one, a question to a person becomes a block.",
             "A pause survives a restart where the checkpointer writes to disk.",
             "ChatOpenAI over chat completions drops the reasoning: use the Responses API "
             '(use_responses_api=True, output_version="v1"), a model class that keeps it, or '
             "cotmon proxy.",
-            "Words are judged when the model has finished them: with stream_mode='messages' all "
-            "text, reasoning and tool-call tokens of a turn are out before; no tool has run.",
+            "Words are judged as they come where the model streams, that is where tokens are "
+            "watched (stream_mode='messages', astream_events) or the model has streaming=True; a "
+            "generation whose calls could only be blocked is then ended at the model server.",
+            "Who watches tokens sees a call once it is judged and runs at once; one that is "
+            "refused or waits for a person is never shown there. The agent's state has it, with "
+            "its result, and so have stream_mode='values' and 'updates'.",
+            "Under enforce LangChain's cache of answers is not used.",
+            "The stream of a model that is no BaseChatModel (init_chat_model with "
+            "configurable_fields) is not watched, and the log says so; no tool runs unjudged.",
             "Tools that the model's provider runs itself are over before they are seen.",
             "List the middleware last: one listed after it may change a call once it was judged.",
             "Where a question is open, nothing of the same turn runs before the answer.",

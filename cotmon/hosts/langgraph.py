@@ -42,7 +42,8 @@ class _LangGraph:
             "tool_nodes; a tool called in any other node cannot be stopped.",
             "Words are judged when the node that says them ends: with stream_mode='messages' all "
             "text, reasoning and tool-call tokens of a turn are out before; no tool has run.",
-            "The model is not cancelled on a block: its generation is over by then.",
+            "The model is not cancelled on a block: its generation is over by then. Where either "
+            "matters, put cotmon proxy in front of the model: it judges words as they come.",
             "ChatOpenAI over chat completions drops the reasoning: use the Responses API "
             '(use_responses_api=True, output_version="v1"), a model class that keeps it, or '
             "cotmon proxy.",

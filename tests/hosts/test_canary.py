@@ -48,7 +48,7 @@ def test_every_host_holds_its_canary_and_asks_for_no_network(name, beginning, mo
     beginning(OFFLINE)
     monkeypatch.setenv("COTMON_MODE", "observe")
     found = fire(name)
-    assert len(found) == 4
+    assert len(found) == (5 if name == "langchain" else 4)  # its tokens can be watched
     assert all(finding.holds for finding in found), found
 
 
@@ -81,6 +81,13 @@ def test_a_host_that_cannot_be_run_says_why(beginning):
 def test_what_does_not_hold_is_said(observed, enforced, wrong):
     (failed,) = [f.what for f in _canary._judged(BOTH, observed, enforced) if not f.holds]
     assert wrong in failed
+
+
+def test_a_blocked_call_that_was_shown_is_found_out():
+    bare = CanaryResult(BOTH.ran, BOTH.told, (BLOCKED,))
+    shown = CanaryResult(HELD.ran, HELD.told, (BLOCKED,))
+    (failed,) = [f.what for f in _canary._judged(bare, bare, shown) if not f.holds]
+    assert failed == "the blocked call was SHOWN"
 
 
 def test_an_agent_that_does_nothing_shows_nothing():

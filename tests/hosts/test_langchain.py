@@ -210,21 +210,6 @@ def test_t05_async_pauses_and_goes_on(watching, tools):
     assert results(state) == {"c1": "danger dynamite"}
 
 
-def test_t06_streaming_leaks_words_and_no_effect_as_the_card_says(watching, tools):
-    own = watching(BLOCK)
-    with scripted(ONE, END) as server:
-        events = list(agent_of(server, tools, own).stream(GO, stream_mode=["messages", "updates"]))
-    words = [e[0] for mode, e in events if mode == "messages"]
-    assert any(w.type == "AIMessageChunk" and w.tool_call_chunks for w in words)
-    assert tools.ran == []
-    assert host.HOST.card.streams == "no"
-    assert any("stream_mode='messages'" in note for note in host.HOST.card.notes)
-
-
-def test_t07_generation_cannot_be_cut_as_the_card_says():
-    assert host.HOST.card.streams == "no"
-
-
 _CHILD = """
 import os, signal, sys
 from langchain.agents import create_agent
