@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import msgspec
+
+from cotmon.hosts._again import act_of
 from cotmon.hosts._gate import Verdict, unjudged, verdict
+from cotmon.hosts._langchain_again import UNTOLD, Retold
 from cotmon.hosts._langchain_messages import (
     DEAF,
     altered,
@@ -22,7 +26,7 @@ from cotmon.hosts._langchain_messages import (
 )
 from cotmon.hosts._langchain_pauses import Asked, answers
 from cotmon.hosts._langchain_streaming import Turn, watched
-from cotmon.watching import Conversation, Decision, Said, ToolCall, Watcher
+from cotmon.watching import Conversation, Decision, Outputs, Said, ToolCall, Watcher
 
 _log = logging.getLogger(__name__)
 THREAD = "cotmon_thread"
@@ -84,8 +88,8 @@ def inside(checked: Checked) -> Iterator[None]:
 class Gate:
     """Hears, judges and checks for one middleware."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
+    def __init__(self, watcher: Watcher, trusted: Any) -> None:
+        self._watcher, self._trusted = watcher, trusted
         self._said: set[str] = set()
 
     def place(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> Place:
@@ -138,6 +142,34 @@ class Gate:
             self._say("streams", UNSHOWN % (type(request.model).__name__, error))
             return request
 
+    def retold(self, config: Mapping[str, Any], request: Any) -> Retold | None:
+        """The turn, where a protocol may have it said again."""
+        settings = self._watcher.settings
+        if act_of(settings) is None or not settings.enforces or not request.tools:
+            return None
+
+        def judge(said: Said, outputs: Outputs | None) -> Sequence[Decision]:
+            return self._conversation(self.place(config, request.state)).judge(said, outputs)
+
+        try:
+            self._note_pauses(self.place(config, request.state))
+            return Retold(request, judge, self._trusted)
+        except Exception as error:  # noqa: BLE001 - what would be said again is asked about
+            self._say("again", UNTOLD % (type(request.model).__name__, error))
+            return None
+
+    def take(self, turn: Retold, response: Any) -> None:
+        """Takes in an output of a turn that may be said again."""
+        try:
+            turn.take(response)
+        except Exception as error:  # noqa: BLE001 - it is judged as one that is alone
+            self.give_up(turn, error, response)
+
+    def give_up(self, turn: Retold, error: Exception, response: Any = None) -> None:
+        """Nothing else could be said in place of a turn."""
+        self._watcher.fault(error)
+        turn.give_up(response)
+
     def judge(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> list[Asked]:
         """Judges the newest answer; gives the calls that wait for a person, if any still does.
 
@@ -150,12 +182,11 @@ class Gate:
             last = max((k for k, m in enumerate(messages) if m.type in _AI), default=None)
             if last is None:
                 return []
-            said = said_of(messages[last])
-            found = self._conversation(place).judge(said)
+            found = self._conversation(place).judge(self._alone(messages[last]))
             done = {m.tool_call_id for m in messages[last + 1 :] if m.type == "tool"}
             asked = [
                 Asked(decision, call.arguments)
-                for decision, call in zip(found, said.calls, strict=False)
+                for decision, call in zip(found, calls_of(messages[last]), strict=False)
                 if decision.enforced and decision.level == "ask" and call.id not in done
             ]
             if not asked or not place.pauses:
@@ -226,7 +257,7 @@ class Gate:
         run = ToolCall(called["id"] or "", called["name"], canonical(called["args"]))
         conversation = self._conversation(place)
         k = _ordinal(message, called["id"], run)
-        said = altered(run, message) if k is None else said_of(message)
+        said = altered(run, message) if k is None else self._alone(message)
         decision = conversation.judge(said)[k or 0]
         found = verdict(self._watcher, decision)
         if found == "ask":
@@ -235,6 +266,12 @@ class Gate:
             else:
                 found = "refuse"
         return Checked(found, (Asked(decision, run.arguments),), place.thread, decision.parent)
+
+    def _alone(self, message: Any) -> Said:
+        """A generation that is not being said again; under observe it could have been."""
+        settings = self._watcher.settings
+        could = act_of(settings) is not None and not settings.enforces
+        return msgspec.structs.replace(said_of(message), again="yes" if could else "no")
 
     def _conversation(self, place: Place) -> Conversation:
         return self._watcher.conversation(place.thread, place.agent, place.parent)

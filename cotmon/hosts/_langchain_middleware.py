@@ -14,9 +14,10 @@ from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import ToolMessage
 from langgraph.config import get_config
-from langgraph.errors import GraphInterrupt
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from langgraph.types import interrupt
 
+from cotmon.hosts._langchain_again import trusted_model
 from cotmon.hosts._langchain_gate import THREAD, Gate, inside
 from cotmon.hosts._langchain_pauses import question
 from cotmon.store import new_id
@@ -27,7 +28,8 @@ def made(watching: Watching) -> AgentMiddleware[Any, Any, Any]:
     """A middleware with these settings; one that does nothing where they say `off`."""
     if watching.settings.off:
         return _Off()
-    return Cotmon(Watcher(watching, "langchain", can_pause=True))
+    trusted = trusted_model(watching.settings)
+    return Cotmon(Watcher(watching, "langchain", can_pause=True), trusted)
 
 
 class _Off(AgentMiddleware[Any, Any, Any]):
@@ -45,14 +47,17 @@ class Cotmon(AgentMiddleware[Any, Any, Any]):
 
     Attributes:
         watcher: what it watches with.
+
+    Args:
+        trusted: the model that speaks where a turn is deferred.
     """
 
     state_schema = _State
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, trusted: Any = None) -> None:
         super().__init__()
         self.watcher = watcher
-        self._gate = Gate(watcher)
+        self._gate = Gate(watcher, trusted)
 
     @property
     def name(self) -> str:
@@ -70,16 +75,56 @@ class Cotmon(AgentMiddleware[Any, Any, Any]):
     def wrap_model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
         """Takes in what the model is about to read."""
         self._gate.hear(get_config(), request)
-        response = handler(self._gate.shown(get_config(), request))
+        response = self._said(request, handler)
         self._gate.look_for_reasoning(request.model, response)
         return response
+
+    def _said(self, request: Any, handler: Callable[[Any], Any]) -> Any:
+        """What the model says, or what a protocol has said in its place."""
+        turn = self._gate.retold(get_config(), request)
+        if turn is None:
+            return handler(self._gate.shown(get_config(), request))
+        while turn.asks is not None:
+            try:
+                response = handler(turn.asks)
+            except GraphBubbleUp:
+                raise
+            except Exception as error:
+                if not turn.begun:
+                    raise
+                self._gate.give_up(turn, error)
+            else:
+                self._gate.take(turn, response)
+        if turn.plain is not None:
+            return turn.plain
+        return turn.paid(handler(self._gate.shown(get_config(), turn.chosen())))
 
     async def awrap_model_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         """As `wrap_model_call`; the event loop does not wait for it."""
         await asyncio.to_thread(self._gate.hear, get_config(), request)
-        response = await handler(self._gate.shown(get_config(), request))
+        response = await self._asaid(request, handler)
         self._gate.look_for_reasoning(request.model, response)
         return response
+
+    async def _asaid(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """As `_said`; the event loop does not wait for monitors."""
+        turn = self._gate.retold(get_config(), request)
+        if turn is None:
+            return await handler(self._gate.shown(get_config(), request))
+        while turn.asks is not None:
+            try:
+                response = await handler(turn.asks)
+            except GraphBubbleUp:
+                raise
+            except Exception as error:
+                if not turn.begun:
+                    raise
+                await asyncio.to_thread(self._gate.give_up, turn, error)
+            else:
+                await asyncio.to_thread(self._gate.take, turn, response)
+        if turn.plain is not None:
+            return turn.plain
+        return turn.paid(await handler(self._gate.shown(get_config(), turn.chosen())))
 
     def after_model(self, state: Any, runtime: Any) -> None:
         """Judges the whole answer, and asks about its calls together."""

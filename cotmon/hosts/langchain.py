@@ -63,6 +63,7 @@ class _LangChain:
         blocks="yes",
         survives="depends",
         streams="depends",
+        again="yes",
         notes=(
             "Pausing needs a checkpointer; without one, a question to a person becomes a block.",
             "A pause survives a restart where the checkpointer writes to disk.",
@@ -78,6 +79,9 @@ class _LangChain:
             "Under enforce LangChain's cache of answers is not used.",
             "The stream of a model that is no BaseChatModel (init_chat_model with "
             "configurable_fields) is not watched, and the log says so; no tool runs unjudged.",
+            "Where a protocol may have a turn said again, none of its words is shown before one "
+            "output goes on; then it is shown at once, and stands twice in traces. The trusted "
+            "model is asked through ChatOpenAI.",
             "Tools that the model's provider runs itself are over before they are seen.",
             "List the middleware last: one listed after it may change a call once it was judged.",
             "Where a question is open, nothing of the same turn runs before the answer.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cotmon.content import find_monitors
-from cotmon.engine import load_monitors
+from cotmon.engine import load_monitors, storable
 from cotmon.engine.choice import choose, set_hash
 from cotmon.engine.versions import versions
 from cotmon.errors import StoreError, UnknownNameError, UsageError
@@ -71,6 +71,7 @@ class Watcher:
         self.judging = choice.judging(self.monitors)
         self.faults: Counter[str] = Counter()
         self._lock, self._counting = threading.Lock(), threading.Lock()
+        self._unwritten: dict[str, Outcome] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._conversations: OrderedDict[str, Conversation] = OrderedDict()
         self._dropped = self._closed = False
@@ -130,15 +131,18 @@ class Watcher:
         return found
 
     def known(self, addresses: Collection[str]) -> Mapping[str, Outcome]:
-        """Scores that are stored; none where the store cannot be read."""
-        if not addresses:
-            return {}
+        """Scores that are stored or about to be; the latter also where the store cannot be read."""
+        with self._counting:
+            found = {a: self._unwritten[a] for a in addresses if a in self._unwritten}
+        missing = [a for a in addresses if a not in found]
+        if not missing:
+            return found
         try:
             with self.store.reading() as connection:
-                return self.store.scores.known(connection, addresses)
+                return {**self.store.scores.known(connection, missing), **found}
         except Exception as error:  # noqa: BLE001 - what is not known is scored
             self.fault(error)
-            return {}
+            return found
 
     def fault(self, error: BaseException) -> None:
         """Counts a failure of watching itself, here and in the store; each kind is logged once."""
@@ -230,9 +234,19 @@ class Watcher:
 
     def _keep(self, found: Mapping[str, Outcome]) -> None:
         """Stores outcomes; failures too, so that the stored run says why there is no score."""
+        if not found:
+            return
         scores = self.store.scores
-        if found:
-            self.recorder.write(lambda c: scores.add(c, found))
+        with self._counting:
+            self._unwritten |= {a: outcome for a, outcome in found.items() if storable(outcome)}
+        written = self.recorder.write(lambda c: scores.add(c, found))
+        written.add_done_callback(lambda _: self._forget(found))
+
+    def _forget(self, found: Mapping[str, Outcome]) -> None:
+        """They are written down, or lost; then they are scored again when they are asked for."""
+        with self._counting:
+            for address in found:
+                self._unwritten.pop(address, None)
 
     def _note_lost(self, connection: Any, count: int, reason: str) -> None:
         day = self.clock()[:10]

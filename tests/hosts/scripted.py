@@ -183,6 +183,25 @@ def serving(app, *, at: str = "127.0.0.1"):
         thread.join()
 
 
+def closing(app):
+    """An app that ends each connection with its answer.
+
+    Clients whose event loop ends would else leave sockets to the garbage collector, which warns
+    whenever it comes to them.
+    """
+
+    async def closed(scope, receive, send):
+        async def last(message):
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, last)
+
+    return closed
+
+
 @contextmanager
 def scripted(*lines: Line | tuple[Line, ...], pause: float = 0.0):
     """A running scripted server."""
@@ -194,6 +213,6 @@ def scripted(*lines: Line | tuple[Line, ...], pause: float = 0.0):
             Route("/v1/models", memory.models),
         ]
     )
-    with serving(app) as url:
+    with serving(closing(app)) as url:
         memory.url = f"{url}/v1"
         yield memory
