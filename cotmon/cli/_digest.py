@@ -65,6 +65,9 @@ def _print_heading(console: Console, found: Digest, calls: Tally) -> None:
             f"({share:.2%}) would have been held.",
             soft_wrap=True,
         )
+    if found.again:
+        calls_again = counted(found.again, "call")
+        console.print(f"In place of {calls_again} something else was said, or would have been.")
     if calls.for_want:
         console.print(
             f"[yellow]{calls.for_want:,} of all these were held, or would have been, only because "
@@ -186,7 +189,8 @@ def print_worst(
     latest = {(r.step_hash, r.reviewer): r.verdict for r in reviews}
     for k, (at, decision, item) in enumerate(worst, start=1):
         first = decision.evidence[0]
-        what = _DONE[decision.level] if decision.enforced else f"would be {_DONE[decision.level]}"
+        done = "said again" if decision.act else _DONE[decision.level]
+        what = done if decision.enforced else f"would be {done}"
         on = f"call of {one_line(decision.tool)}" if decision.tool else "answer"
         place = f"{one_line(item.transcript)} [{item.address}]"
         head = (

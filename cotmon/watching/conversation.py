@@ -159,8 +159,11 @@ class Conversation:
             try:
                 name = self._name(said)
                 before = self._before(name, said)
-                if None not in before:
-                    return tuple(filter(None, before))
+                known = tuple(filter(None, before))
+                if len(known) == len(before):
+                    if outputs is not None:
+                        self._policy.again(outputs, [(d.tool, d.suspicion) for d in known])
+                    return known
                 found = self._judge(name, said, began, outputs)
                 found = tuple(old or new for old, new in zip(before, found, strict=True))
             except Exception as error:  # noqa: BLE001 - the agent must not feel our faults
@@ -284,15 +287,8 @@ class Conversation:
 
     def _instead(self, outputs: Outputs, cases: Sequence[Case]) -> Move | None:
         """Why something else goes on in place of a turn; None where this output does."""
-        settings = self._watcher.settings
-        weighed = [
-            (case.call.name, suspicion_of(case.scores))
-            for case in cases
-            if case.call is not None and settings.tool(case.call.name).mode == "enforce"
-        ]
-        if not weighed and outputs.heard == 0:
-            return None  # nothing of it is enforced
-        move = self._policy.again(outputs, weighed or [("", suspicion_of(cases[0].scores))])
+        weighed = [(c.call.name if c.call else "", suspicion_of(c.scores)) for c in cases]
+        move = self._policy.again(outputs, weighed)
         if move is None or move.act in DEFERS:
             return None if move is None else said_again(move)
         chosen = outputs.chosen == outputs.heard - 1

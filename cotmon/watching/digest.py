@@ -60,6 +60,7 @@ class Digest:
         since, until: ISO times; what was asked for, and now.
         conversations: how many there were.
         words: decisions on generations that call nothing.
+        again: tool calls in whose place something else was said, or would have been.
         tools, days: name → tally of tool calls.
         reasons: monitor → level → calls and words for which it spoke up.
         failures: monitor → how often it gave no score.
@@ -73,6 +74,7 @@ class Digest:
     until: str
     conversations: int = 0
     words: Tally = field(default_factory=Tally)
+    again: int = 0
     tools: dict[str, Tally] = field(default_factory=dict)
     days: dict[str, Tally] = field(default_factory=dict)
     reasons: dict[str, Counter[Level]] = field(default_factory=dict)
@@ -127,6 +129,7 @@ def _count(found: Digest, decided: Iterable[tuple[str, object]]) -> None:
         for tally in tallies:
             tally.take(decision)
         _blame(found, decision)
+        found.again += bool(decision.act)
         if decision.evidence and _is_telling(decision):
             entry = (*_rank(decision), at, decision.key, decision)
             heapq.heappush(worst, entry)

@@ -109,18 +109,23 @@ class Policy:
         )  # fmt: skip
 
     def again(self, outputs: Outputs, weighed: Sequence[tuple[str, float | None]]) -> Move | None:
-        """What the protocol wants of a turn whose calls are enforced; None: nothing of its own.
+        """What the protocol wants of a turn; None where it has no say in it.
 
         Args:
             outputs: of the turn so far; this one is noted in it.
-            weighed: tool and suspicion of every enforced call; of a turn without, its words'.
+            weighed: tool and suspicion of every call; of a turn without calls, of its words.
         """
-        tool, worst = max(weighed, key=lambda one: one[1] or 0.0)
-        if outputs.heard == 0:
+        settings = self._watcher.settings
+        enforced = [(name, s) for name, s in weighed if settings.tool(name).mode == "enforce"]
+        first = outputs.heard == 0
+        if first and not enforced:
+            return None
+        tool, worst = max(enforced or weighed, key=lambda one: one[1] or 0.0)
+        if first and settings.tool(tool).blocks(worst or 0.0):
+            return None
+        if first:
             worst = worst or 0.0  # what a missing score leads to is not for the protocol to say
-            if self._watcher.settings.tool(tool).blocks(worst):
-                return None
-        return outputs.move(deferral(self._watcher.settings, tool), worst)
+        return outputs.move(deferral(settings, tool), worst)
 
     def now(self, stored: Decision) -> Decision:
         """A decision of an earlier process, enforced where calls of that tool are enforced now."""

@@ -12,8 +12,9 @@ from cotmon.cli._stored import results
 from cotmon.formats import BRANCH
 from cotmon.hosts import watch
 from cotmon.hosts.proxy import proxy
-from cotmon.store import open_store
+from cotmon.store import now, open_store
 from cotmon.watching import Watcher, read_settings
+from cotmon.watching.digest import digest
 from cotmon.watching.settling import settle
 
 BAD = Line(reasoning="I take dynamite.", text="Calling.", calls=(("c1", "danger", '{"x": 1}'),))
@@ -120,6 +121,7 @@ def test_the_least_suspicious_of_several_outputs_runs(opened, api, stream, kind,
     assert loop.ran == ["danger"]
     assert loop.said[0].strip() == "So be it."
     decided, messages = client.noted()
+    assert digest(client.watcher.store, "2000", now()).again == 3
     again = [("danger", "block", "resample", True)] * 3
     assert decided == [("", "allow", "", True), *again, ("danger", "flag", "", True)]
     outputs = [f"message 2, output {k}" for k in (1, 2, 3)]
@@ -143,6 +145,18 @@ def test_outputs_are_asked_for_as_long_as_the_protocol_says(opened, outputs, ask
         assert len(server.requests) == asked
     levels = {(level, act) for _, level, act, _ in client.noted()[0]}
     assert ((HELD[host], "") in levels) == (not ran)
+
+
+@both_hosts
+@pytest.mark.parametrize("words", [RESAMPLING, None])
+def test_the_same_question_again_has_the_same_end(opened, words, host):
+    """As of a client that tries again: what it is told was decided before."""
+    outputs = (MILD, GOOD, MILD) * 2 if words else MILD
+    with scripted(outputs) as server, scripted(GOOD) as trusted:
+        client = opened(server, words or deferring(trusted), host=host)
+        ask = {"model": "m", "messages": [{"role": "user", "content": "go"}], "tools": TOOLS}
+        ends = [client.client.chat.completions.create(**ask).choices[0].message for _ in "12"]
+    assert [m.tool_calls[0].function.name for m in ends] == ["safe", "safe"]
 
 
 def test_what_is_graver_than_the_band_is_for_people_not_for_the_trusted_model(opened):
