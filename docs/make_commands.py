@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cotmon.cli.commands import COMMANDS
@@ -23,13 +24,14 @@ This page is written by `python docs/make_commands.py`.
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD, _section("cotmon", [])]
-    parts += [_section(f"cotmon {name}", [name]) for name in COMMANDS.names()]
-    return "\n".join(parts)
+    every = [[], *([name] for name in COMMANDS.names())]
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(_section, every)
+    return "\n".join([_HEAD, *parts])
 
 
-def _section(title: str, words: list[str]) -> str:
-    return f"## {title}\n\n```text\n{help_text(words)}\n```\n"
+def _section(words: list[str]) -> str:
+    return f"## {' '.join(['cotmon', *words])}\n\n```text\n{help_text(words)}\n```\n"
 
 
 def help_text(words: list[str]) -> str:

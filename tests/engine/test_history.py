@@ -7,7 +7,7 @@ import pytest
 from cotmon.engine import firsts, history
 from cotmon.engine.firsts import Firsts
 from cotmon.engine.history import WordIndex, words
-from cotmon.records import Step
+from cotmon.records import Channel, Step
 
 SAYS = ["a/b.py", "naïve", "\ud800 \ude00", "x@y.org", "İstanbul", "plain words again"]
 
@@ -16,7 +16,7 @@ def steps(count, seed=1):
     rng = random.Random(seed)
     for k in range(count):
         text = " ".join([*rng.sample(SAYS, 2), f"w{rng.randrange(3 * count)}"]) * rng.choice([1, 9])
-        channel = rng.choice(["action", "observation", "text"]) if k else "brief"
+        channel: Channel = rng.choice(["action", "observation", "text"]) if k else "brief"
         yield Step(
             id=f"{k}.x1#0", address=f"M{k}.1", index=k, turn=str(k), message_id=f"{k}.x1",
             module="agent", channel=channel, start=0, end=len(text), text=text,

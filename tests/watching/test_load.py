@@ -108,6 +108,7 @@ def test_a_step_adds_little_more_than_its_words(watch):
     shared = watch(mode="observe", monitors=("dynamite", "nitro", "gelignite"))
     one = shared.conversation("long")
     thought = "I go on with part {} of the plan, as it says, and look at what comes out of it."
+    before = 0
     tracemalloc.start()
     try:
         for k in range(1200):  # a thought, a call and a result each
