@@ -43,6 +43,8 @@ class Scripted:
         pause: seconds between streamed chunks.
         requests: bodies it got; keys: of their authorization; sent: chunks it sent in all; cancelled: streams cut by clients.
         failures: how many of the next requests get an error.
+        read: set by a test that has read the words before a streamed call; the call waits for it.
+        calling: whether a streamed call has begun.
     """
 
     lines: list[Line | tuple[Line, ...]]
@@ -54,6 +56,8 @@ class Scripted:
     sent: int = 0
     cancelled: int = 0
     failures: int = 0
+    read: threading.Event | None = None
+    calling: bool = False
     kept: scripted_responses.Kept = field(default_factory=scripted_responses.Kept)
 
     def line(self, body: dict) -> Line:
@@ -97,9 +101,19 @@ class Scripted:
             }
         )
 
+    async def call(self):
+        """Begins a call, once the words before it were read; a test that reads none still ends."""
+        for _ in range(2000):
+            if self.calling or self.read is None or self.read.is_set():
+                break
+            await asyncio.sleep(0.01)
+        self.calling = True
+
     async def _stream(self, line: Line):
         try:
             for delta in _deltas(line):
+                if "tool_calls" in delta:
+                    await self.call()
                 self.sent += 1
                 yield _event({"delta": delta, "finish_reason": None})
                 await asyncio.sleep(self.pause)

@@ -141,6 +141,8 @@ async def stream(memory, name: str, line):
     """Server-sent events; a client that goes away is counted."""
     try:
         for number, data in enumerate(_events(name, line)):
+            if data.get("item", {}).get("type") == "function_call":
+                await memory.call()
             memory.sent += 1
             body = json.dumps({**data, "sequence_number": number})
             yield f"event: {data['type']}\ndata: {body}\n\n"
