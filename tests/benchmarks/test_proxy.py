@@ -71,11 +71,11 @@ def bare():
 
 def project(folder):
     """The default set, and a monitor that objects to one word."""
-    shown = runpy.run_path(str(HOSTS / "conftest.py"))
+    shown = runpy.run_path(str(HOSTS.parent / "conftest.py"))
     own = folder / "monitors" / "scheming" / "dynamite"
     own.mkdir(parents=True)
-    (own / "monitor.toml").write_text(shown["MANIFEST"])
-    (own / "rules.toml").write_text(shown["RULES"])
+    (own / "monitor.toml").write_text(shown["WORD"].format(word="dynamite", view="step"))
+    (own / "rules.toml").write_text(shown["RULES"].format(word="dynamite"))
     names = [f.name for f in members(find_set("default"))]
     monitors = [*names, "scheming/dynamite"]
     (folder / "cotmon.toml").write_text(SETTINGS.format(folder=folder, monitors=monitors))
