@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,10 +12,7 @@ from cotmon.errors import ModelError
 from cotmon.hosts._wire import Judge, Wire, object_of
 from cotmon.models.chat import Endpoint, endpoint_of
 from cotmon.watching import Outputs, Said, Settings
-from cotmon.watching.decision import Again
-
-Act = Literal["defer", "resample"]
-
+from cotmon.watching.decision import Act, Again
 
 TRUSTED = "~trusted"
 """Ends the name of what a trusted model says."""
@@ -118,7 +115,7 @@ class Turn:
         return [event.said for event in events if isinstance(event, Judge)]
 
 
-def act_of(settings: Settings) -> Act | None:
+def protocol_act(settings: Settings) -> Act | None:
     """How turns are said again; None: not at all."""
     if settings.protocol == "trusted-monitoring":
         return None
@@ -130,7 +127,7 @@ def can_be_said_again(settings: Settings, asked: dict[str, Any]) -> bool:
 
     Several choices are not one turn, and what a server keeps of a conversation it has said.
     """
-    act = act_of(settings)
+    act = protocol_act(settings)
     kept = asked.get("conversation") or asked.get("background")
     known = act == "resample" or not asked.get("previous_response_id")
     return act is not None and bool(asked) and asked.get("n") in (None, 1) and not kept and known
@@ -142,7 +139,7 @@ def trusted_of(settings: Settings) -> Endpoint | None:
     Raises:
         ModelError: it is named wrongly.
     """
-    named = settings.trusted if act_of(settings) == "defer" else None
+    named = settings.trusted if protocol_act(settings) == "defer" else None
     return None if named is None else endpoint_of(named)
 
 

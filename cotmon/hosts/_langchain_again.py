@@ -71,7 +71,7 @@ class Retold:
             self._judge(said, self._outputs)
         if self._outputs.wants == "defer":
             self.asks = self._request.override(model=_hushed(self._trusted))
-        elif not self._outputs.wants:
+        elif self._outputs.wants is None:
             self._choose()
 
     def give_up(self, response: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cotmon.hosts._again import act_of
+from cotmon.hosts._again import protocol_act
 from cotmon.hosts._gate import Verdict, unjudged, verdict
 from cotmon.hosts._langchain_again import UNTOLD, Retold
 from cotmon.hosts._langchain_messages import (
@@ -145,7 +145,7 @@ class Gate:
     def retold(self, config: Mapping[str, Any], request: Any) -> Retold | None:
         """The turn, where a protocol may have it said again."""
         settings = self._watcher.settings
-        if act_of(settings) is None or not settings.enforces or not request.tools:
+        if protocol_act(settings) is None or not settings.enforces or not request.tools:
             return None
 
         def judge(said: Said, outputs: Outputs | None) -> Sequence[Decision]:
@@ -270,7 +270,7 @@ class Gate:
     def _alone(self, message: Any) -> Said:
         """A generation that is not being said again; under observe it could have been."""
         settings = self._watcher.settings
-        could = act_of(settings) is not None and not settings.enforces
+        could = protocol_act(settings) is not None and not settings.enforces
         return msgspec.structs.replace(said_of(message), again="yes" if could else "no")
 
     def _conversation(self, place: Place) -> Conversation:

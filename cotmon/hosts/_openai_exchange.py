@@ -136,7 +136,7 @@ class Exchange:
         try:
             if (said := turn.judged(self._name)) is not None:
                 self._heard.result().judge(said, turn.outputs)
-                return turn.outputs.wants or None
+                return turn.outputs.wants
         except Exception as error:  # noqa: BLE001 - the first one is judged as one that is alone
             self.give_up(turn, error)
         return None

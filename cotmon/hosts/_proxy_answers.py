@@ -92,7 +92,7 @@ class Flight:
         try:
             while (said := turn.judged(lambda s: name_of(talk, s))) is not None:
                 await self._judging.weigh(talk, said, hearing, turn.outputs)
-                if not (act := turn.outputs.wants):
+                if (act := turn.outputs.wants) is None:
                     break
                 turn.add(act, await say(act))
         except Exception as error:  # noqa: BLE001 - the first answer is all there is

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from cotmon.protocols.defer_to_resample import DeferToResample
 from cotmon.protocols.defer_to_trusted import DeferToTrusted
 from cotmon.protocols.protocol import Cut, Move, State
 from cotmon.protocols.resampling import least_suspicious
-from cotmon.watching.decision import Again
+from cotmon.watching.decision import Act, Again
 from cotmon.watching.settings import Settings
 
 Deferral = DeferToTrusted | DeferToResample
-DEFERS = ("defer", "resample")
-"""Acts by which a turn is said again."""
-WHO = {"defer": "the trusted model speaks in its place", "resample": "the model is asked again"}
+WHO: dict[Act, str] = {
+    "defer": "the trusted model speaks in its place",
+    "resample": "the model is asked again",
+}
+
+
+def act_of(move: Move) -> Act | None:
+    """How a move has something else said; None where it has not."""
+    return move.act if move.act == "defer" or move.act == "resample" else None
 
 
 def deferral(settings: Settings, tool: str) -> Deferral | None:
@@ -33,13 +37,13 @@ class Outputs:
 
     Attributes:
         heard: how many there were; the trusted model's is not among them.
-        wants: what is to be said in place of what was heard; empty: nothing more.
+        wants: what is to be said in place of what was heard; None: nothing more.
         chosen: which one goes on, once nothing more is to be said; 0 is the first.
     """
 
     def __init__(self) -> None:
         self.heard = self.chosen = 0
-        self.wants: Literal["", "defer", "resample"] = ""
+        self.wants: Act | None = None
         self._state = State()
         self._protocol: Deferral | None = None
 
@@ -61,9 +65,9 @@ class Outputs:
             return None
         earlier = self._state.samples
         self._state, move = self._protocol.step(self._state, suspicion, 0.0)
-        self.wants = move.act if move.act == "defer" or move.act == "resample" else ""
+        self.wants = act_of(move)
         if move.act == "allow":
             self.chosen = move.sample
-        elif move.act not in DEFERS:  # a person is asked about the best there is
+        elif self.wants is None:  # a person is asked about the best there is
             self.chosen = least_suspicious((*earlier, suspicion))
         return move

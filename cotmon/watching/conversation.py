@@ -17,7 +17,7 @@ from cotmon.errors import StoreError
 from cotmon.formats import BRANCH, ChatStream
 from cotmon.protocols.protocol import Move
 from cotmon.records import Message, Scored, Source, Step, Unscored, elsewhere
-from cotmon.watching.again import DEFERS, Outputs
+from cotmon.watching.again import Outputs
 from cotmon.watching.cases import Case, cases_of
 from cotmon.watching.decision import Again, Decision, Said, ToolCall, decision_key
 from cotmon.watching.line import Heard, Line, body_of, digest
@@ -289,8 +289,10 @@ class Conversation:
         """Why something else goes on in place of a turn; None where this output does."""
         weighed = [(c.call.name if c.call else "", suspicion_of(c.scores)) for c in cases]
         move = self._policy.again(outputs, weighed)
-        if move is None or move.act in DEFERS:
-            return None if move is None else said_again(move)
+        if move is None:
+            return None
+        if outputs.wants is not None:
+            return said_again(move)
         chosen = outputs.chosen == outputs.heard - 1
         return None if chosen else Move("resample", "another output was chosen")
 

@@ -11,6 +11,8 @@ from cotmon.records import elsewhere
 
 Again = Literal["yes", "no", "done"]
 """Whether the host can have a turn said again; `done`: a protocol has chosen this output."""
+Act = Literal["defer", "resample"]
+"""How something else is said in place of a turn."""
 Level = Literal["allow", "flag", "ask", "block"]
 LEVELS: tuple[Level, ...] = ("allow", "flag", "ask", "block")
 """From mild to severe."""
@@ -99,7 +101,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     failures: dict[str, str] = {}
     because: str = ""
-    act: Literal["", "defer", "resample"] = ""
+    act: Act | Literal[""] = ""
     latency_ms: float = 0.0
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,7 +13,7 @@ from cotmon.engine import StepOutcome
 from cotmon.protocols.protocol import Cut, Move, State
 from cotmon.protocols.trusted_monitoring import TrustedMonitoring
 from cotmon.records import Score
-from cotmon.watching.again import DEFERS, WHO, Outputs, deferral
+from cotmon.watching.again import WHO, Outputs, act_of, deferral
 from cotmon.watching.decision import (
     Again,
     Decision,
@@ -104,7 +104,7 @@ class Policy:
             enforced=policy.mode == "enforce" or about.instead is not None, suspicion=suspicion,
             step=about.step,
             evidence=tuple(_evidence(o, s) for o, s in numbers[:EVIDENCE]), failures=failures,
-            because="; ".join(reasons), act=_deferred(move) if level == "block" else "",
+            because="; ".join(reasons), act=(act_of(move) or "") if level == "block" else "",
             latency_ms=round((time.monotonic() - about.began) * 1000, 3),
         )  # fmt: skip
 
@@ -157,25 +157,23 @@ class Policy:
             return marked, let
         if policy.blocks(suspicion):
             return "block", Move("stop", "reaches the threshold for blocking")
-        machine = TrustedMonitoring(Cut(policy.ask), self._watcher.settings.audits)
-        self._state, move = machine.step(self._state, suspicion, 0.0)
+        settings = self._watcher.settings
+        protocol = None if about.again == "done" else deferral(settings, about.call.name)
+        cut = Cut(policy.ask)
+        if protocol is not None and about.again == "no":  # what would be said again is asked about
+            cut = Cut(min(policy.ask, settings.defer))
+        self._state, move = TrustedMonitoring(cut, settings.audits).step(
+            self._state, suspicion, 0.0
+        )
         if move.act == "audit":
             return self._possible("ask"), move
         if move.act == "stop":
             return "block", move
-        return self._deferral(about, suspicion) or (marked, let)
-
-    def _deferral(self, about: About, suspicion: float) -> tuple[Level, Move] | None:
-        """What nobody is asked about may be said again; where it cannot be, people are asked."""
-        protocol = deferral(self._watcher.settings, about.call.name if about.call else "")
-        if protocol is None or about.again == "done":
-            return None
-        _, move = protocol.step(State(), suspicion, 0.0)
-        if move.act not in DEFERS:
-            return None
-        if about.again == "no":
-            return self._possible("ask"), Move("audit", f"{move.because}, and is not said again")
-        return "block", said_again(move)
+        if protocol is not None:
+            _, move = protocol.step(State(), suspicion, 0.0)
+            if act_of(move) is not None:
+                return "block", said_again(move)
+        return marked, let
 
     def _on_failure(self, name: str, reason: str, call: ToolCall | None) -> Level:
         """What was chosen for it, else: ask a person. Of words nothing more than a flag is made."""
@@ -206,12 +204,9 @@ def stopped(found: Decision) -> Decision:
 
 
 def said_again(move: Move) -> Move:
-    """The same, with what happens in words."""
-    return replace(move, because=f"{move.because}; {WHO[move.act]}")
-
-
-def _deferred(move: Move) -> Literal["", "defer", "resample"]:
-    return move.act if move.act == "defer" or move.act == "resample" else ""
+    """The same, with what happens in words; as it is where nothing is said again."""
+    act = act_of(move)
+    return move if act is None else replace(move, because=f"{move.because}; {WHO[act]}")
 
 
 def _failure_in_words(name: str) -> str:

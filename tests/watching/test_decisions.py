@@ -61,6 +61,14 @@ def test_thresholds_of_zero_and_the_budget_of_questions(watch, agent):
     )
 
 
+def test_what_cannot_be_said_again_is_asked_about_within_the_same_budget(watch, agent):
+    protocol = "protocol = 'defer-to-resample'\nask = 1.5\ndefer = 0.5"
+    one = agent(watch(f"audits = 1\n{protocol}"))
+    assert levels(one.say(SAFE, BAD)) == [("read", "allow", True), ("send", "ask", True)]
+    assert levels(one.say(BAD)) == [("send", "block", True)], "no question is left"
+    assert [d.act for d in one.say(BAD)] == [""]
+
+
 def test_two_calls_of_one_id_are_each_seen_or_held(watch):
     calls = (ToolCall("c", *SAFE), ToolCall("c", *BAD))
     made = [
