@@ -1,5 +1,6 @@
 """What the tests of LangChain and LangGraph share: two tools, the lines of a model, answers."""
 
+import threading
 from typing import Any
 
 from langchain_core.tools import tool
@@ -37,3 +38,16 @@ class Tools:
             return f"danger {x}"
 
         self.both = [safe, danger]
+
+
+def scoring(own, monkeypatch):
+    """The threads in which a middleware's steps are scored from now on."""
+    where = []
+    score = own.watcher.scorer.score
+
+    def noted(*wanted):
+        where.append(threading.current_thread())
+        return score(*wanted)
+
+    monkeypatch.setattr(own.watcher.scorer, "score", noted)
+    return where

@@ -1,9 +1,6 @@
 """The monitors for Sentinel, under Sentinel's own protocols."""
 
 import pytest
-
-pytest.importorskip("inspect_sentinel")
-
 from agents import BOTH, END, REASON, Tools, line, ours, results, run, task
 from inspect_sentinel import observe_only, threshold
 

@@ -1,4 +1,4 @@
-"""What tests of LangChain's streams share: a middleware that is closed, and two tools."""
+"""What tests of LangChain's agents share: a middleware that is closed, and two tools."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from cotmon.hosts import langchain as host
 
 sys.path.insert(0, str(Path(__file__).parent))
-from two_tools import BLOCK, Tools
+from two_tools import Tools
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def watching(project):
     """Gives a middleware with these settings, and closes it."""
     made = []
 
-    def make(watch=BLOCK, mode="enforce"):
+    def make(watch="", mode="enforce"):
         made.append(host.middleware(project(watch, mode)))
         return made[-1]
 

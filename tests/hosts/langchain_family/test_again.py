@@ -8,7 +8,7 @@ from langchain.agents.middleware import AgentMiddleware
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from scripted import Line, scripted
-from test_langchain import answer
+from test_judging import answer
 from two_tools import APPROVE, END, GO, ONE, THREAD, TWO
 from viewers import agent_of, every_kind, spoken, state, streamed
 

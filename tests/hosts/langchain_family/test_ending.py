@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from scripted import Line, scripted
-from test_langchain import kind_of, noted, replayed, stored
-from two_tools import BLOCK, END, GO, REFUSED, TWO
+from test_judging import kind_of, noted, replayed, stored
+from two_tools import BLOCK, END, GO, REFUSED, TWO, scoring
 from viewers import (
     ON,
     PLAN,
@@ -54,7 +54,7 @@ WAYS = [("chat", SAYS), ("responses", THINKS), ("v1", THINKS), ("v1", SAYS)]
 def test_t07_a_generation_is_ended_upstream_where_its_words_forbid_all_calls(
     watching, tools, forbidden, api, line, kind
 ):
-    own = watching()
+    own = watching(BLOCK)
     with scripted(line, pause=0.02) as server:
         cut = forbidden(server)
         events = streamed(agent_of(server, tools, own, api=api), kind)
@@ -74,7 +74,7 @@ def test_t07_a_generation_is_ended_upstream_where_its_words_forbid_all_calls(
 
 @every_api
 def test_t07_the_conversation_goes_on_after_an_ended_generation(watching, tools, api):
-    own = watching()
+    own = watching(BLOCK)
     with scripted(THINKS if api != "chat" else SAYS, END, pause=0.005) as server:
         agent = agent_of(server, tools, own, api=api, saver=InMemorySaver())
         streamed(agent)
@@ -101,7 +101,7 @@ def test_t07_it_goes_on_where_a_call_might_still_run(watching, tools, watch):
 def test_t07_a_viewer_who_leaves_ends_the_generation(watching, tools):
     """Only under asyncio: without it LangGraph waits for the model."""
     with scripted(Line(text="word " * 400), pause=0.01) as server:
-        agent = agent_of(server, tools, watching())
+        agent = agent_of(server, tools, watching(BLOCK))
 
         async def leave():
             stream = agent.astream(GO, stream_mode="messages")
@@ -114,13 +114,8 @@ def test_t07_a_viewer_who_leaves_ends_the_generation(watching, tools):
 
 
 def test_t05_streams_do_not_hold_the_loop(watching, tools, monkeypatch):
-    own = watching()
-    where = []
-    score = own.watcher.scorer.score
-    monkeypatch.setattr(
-        own.watcher.scorer, "score",
-        lambda *a: (where.append(threading.current_thread()), score(*a))[1],
-    )  # fmt: skip
+    own = watching(BLOCK)
+    where = scoring(own, monkeypatch)
     with scripted(Line(text=PLAN + ON, calls=TWO.calls), END, pause=0.001) as server:
         streamed(agent_of(server, tools, own), "async")
     assert where
@@ -129,7 +124,7 @@ def test_t05_streams_do_not_hold_the_loop(watching, tools, monkeypatch):
 
 @pytest.mark.parametrize("line", [TWO, SAYS])
 def test_t12_t14_a_stream_is_judged_once_and_as_a_replay_does(watching, tools, monkeypatch, line):
-    own = watching()
+    own = watching(BLOCK)
     judged = []
     score = kind_of(own).score
     monkeypatch.setattr(kind_of(own), "score", lambda k, v: (judged.extend(v), score(k, v))[1])

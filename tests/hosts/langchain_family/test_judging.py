@@ -34,6 +34,7 @@ from two_tools import (
     THREAD,
     TWO,
     Tools,
+    scoring,
 )
 
 from cotmon.engine import Session
@@ -84,25 +85,6 @@ def stored(made):
             t.thread: watches.messages(connection, t.run, t.thread)
             for t in watches.threads(connection)
         }
-
-
-@pytest.fixture
-def watching(project):
-    """Gives a middleware with these settings, and closes it."""
-    made = []
-
-    def make(watch="", mode="enforce"):
-        made.append(host.middleware(project(watch, mode)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.watcher.close()
-
-
-@pytest.fixture
-def tools():
-    return Tools()
 
 
 def test_t01_each_message_is_heard_once_and_in_order(watching, tools):
@@ -181,12 +163,7 @@ def test_t04_of_two_calls_only_the_bad_one_is_blocked(watching, tools):
 
 def test_t05_async_is_as_sync_and_does_not_hold_the_loop(watching, tools, monkeypatch):
     own = watching(BLOCK)
-    where = []
-    score = own.watcher.scorer.score
-    monkeypatch.setattr(
-        own.watcher.scorer, "score",
-        lambda *a: (where.append(threading.current_thread()), score(*a))[1],
-    )  # fmt: skip
+    where = scoring(own, monkeypatch)
     with scripted(TWO, END) as server:
         state = asyncio.run(agent_of(server, tools, own).ainvoke(GO))
     assert tools.ran == ["safe"]

@@ -16,15 +16,15 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel, SecretStr
 from scripted import Line, scripted
-from test_langchain import answer, kind_of, model_of, noted, results
-from two_tools import APPROVE, END, GO, ONE, REFUSED, REJECT, TWO, Tools
+from test_judging import answer, kind_of, model_of, noted, results
+from two_tools import APPROVE, BLOCK, END, GO, ONE, REFUSED, REJECT, TWO, Tools
 from viewers import APIS, QUIET, agent_of, every_api, every_kind, spoken, state, streamed, tokens
 
 
 @every_kind
 @every_api
 def test_t06_no_piece_of_a_blocked_call_is_seen_and_words_come_at_once(watching, tools, api, kind):
-    own = watching()
+    own = watching(BLOCK)
     with scripted(Line(text="Calling both. " * 40, calls=TWO.calls), END) as server:
         server.read = threading.Event()
         agent = agent_of(server, tools, own, api=api)
@@ -55,7 +55,7 @@ def test_t06_no_piece_of_a_blocked_call_is_seen_and_words_come_at_once(watching,
 @every_kind
 @every_api
 def test_t06_the_agent_has_the_refused_call_and_its_result(watching, tools, api, kind):
-    own = watching()
+    own = watching(BLOCK)
     with scripted(TWO, END) as server:
         said = state(streamed(agent_of(server, tools, own, api=api), kind))["messages"]
         told = server.requests[1]
@@ -89,7 +89,7 @@ def plain(message):
 def test_t06_t16_what_is_allowed_is_shown_as_without_us(watching, tools, api, kind, mode):
     lines = (QUIET, END) if mode == "enforce" else (TWO, END)
     seen = []
-    for middleware in ([watching(mode=mode)], []):
+    for middleware in ([watching(BLOCK, mode)], []):
         with scripted(*lines) as server:
             agent = agent_of(server, tools, *middleware, api=api)
             seen.append([plain(m) for m in tokens(streamed(agent, kind)) if m.type != "tool"])
@@ -141,7 +141,7 @@ class Ears(BaseCallbackHandler):
 @every_api
 @pytest.mark.parametrize("way", ["callback", "v2", "v3", "av3", "v3 callback", "no stream"])
 def test_t06_every_way_to_watch_tokens_is_one(watching, tools, api, way):
-    own, ears = watching(), Ears()
+    own, ears = watching(BLOCK), Ears()
 
     async def listen(agent, version):
         events = agent.astream_events(GO, version=version)
@@ -185,7 +185,7 @@ def test_t06_events_are_made_of_what_is_watched(watching, tools):
     with scripted(TWO, END) as server, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the v3 protocol says that it is new
         model = Native(model="m", base_url=server.url, api_key=SecretStr("none"), max_retries=0)
-        agent = agent_of(server, tools, watching(), model=model)
+        agent = agent_of(server, tools, watching(BLOCK), model=model)
         events = [e for e in agent.stream_events(GO, version="v3") if e["method"] == "messages"]
     assert "Calling" in repr(events)
     assert "dynamite" not in repr(events)
@@ -195,7 +195,7 @@ def test_t06_events_are_made_of_what_is_watched(watching, tools):
 @every_kind
 @every_api
 def test_t06_a_model_that_always_streams_is_as_one_that_does_not(watching, tools, api, kind):
-    own = watching()
+    own = watching(BLOCK)
     with scripted(TWO, END) as server:
         model = model_of(server.url, **APIS[api], streaming=True)
         agent = agent_of(server, tools, own, model=model)
@@ -216,7 +216,7 @@ def test_t06_structured_answers_stay_whole(watching, tools, strategy):
     last = Line(text='{"x": "y"}')
     if strategy is ToolStrategy:
         last = Line(text="So.", calls=(("s1", "Found", '{"x": "dynamite"}'),))
-    own = watching()
+    own = watching(BLOCK)
     with scripted(ONE, last) as server:
         model = model_of(server.url, use_responses_api=True)
         agent = agent_of(server, tools, own, model=model, response_format=strategy(Found))
@@ -227,7 +227,7 @@ def test_t06_structured_answers_stay_whole(watching, tools, strategy):
 
 
 def test_t06_a_sub_agents_calls_are_held_too(watching, tools):
-    own = watching()
+    own = watching(BLOCK)
     calls = (("o1", "delegate", '{"task": "go"}'),)
     with scripted(ONE, END) as inner, scripted(Line(text="Asking.", calls=calls), END) as outer:
 
@@ -254,7 +254,7 @@ def test_t06_langchains_cache_never_shows_what_was_not_judged(watching, tools):
     with scripted(ONE, END) as server:
         model = model_of(server.url, cache=kept)
         agent_of(server, Tools(), model=model).invoke(GO)
-        events = streamed(agent_of(server, tools, watching(), model=model))
+        events = streamed(agent_of(server, tools, watching(BLOCK), model=model))
         assert len(server.requests) == 4
     assert "dynamite" not in spoken(events)
     assert tools.ran == []
@@ -266,7 +266,7 @@ def test_t06_a_model_that_cannot_be_watched_is_named_with_a_remedy(watching, too
             "openai:scripted", configurable_fields=("temperature",), base_url=server.url,
             api_key="none",
         )  # fmt: skip
-        said = state(streamed(agent_of(server, tools, watching(), model=model)))
+        said = state(streamed(agent_of(server, tools, watching(BLOCK), model=model)))
     assert tools.ran == []
     assert results(said) == {"c1": REFUSED}
     (warning,) = [r.message for r in caplog.records if "cannot be watched" in r.message]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langchain.agents import create_agent
 from scripted import Line
-from test_langchain import model_of
+from test_judging import model_of
 from two_tools import GO, ONE, THREAD
 
 APIS: dict[str, Any] = {
