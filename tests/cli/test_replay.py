@@ -51,7 +51,7 @@ def test_a_killed_replay_goes_on_with_the_same_command(cotmon_cli, tmp_path, wri
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(cotmon_cli, write_log, chat):
-    log = write_log("log.jsonl", [chat(f"job{k}", 40) for k in range(400)])
+    log = write_log("log.jsonl", [chat(f"job{k}", 40) for k in range(1200)])
     command = cotmon_cli.command("replay", log, *RULES, "--db", cotmon_cli.db)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -59,7 +59,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(cotmon_cli, write_log, chat):
     )  # fmt: skip
     while not (cotmon_cli.folder / "scores.db").exists() or not _has_scores(cotmon_cli.folder):
         assert process.poll() is None
-        time.sleep(0.02)
+        time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 2
